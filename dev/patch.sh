@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# patch.sh: turn edits of base files in build/linux into a patch of the series.
+#
+# "./lu patch" shows what is edited. "./lu patch TOPIC" puts the edits into
+# patches/NNNN-TOPIC.patch: into the one that exists, whose message and number
+# stay, or into a new one at the end of the series. An edit that belongs
+# to an earlier patch must fit there; whatever follows it must still apply.
+
+# The git tree of the series up to, and without, PATCH; all of it without one.
+series_tree_before() { # [PATCH]
+	local index patch
+
+	index=$(mktemp -u "$LU_OUT/.index.XXXXXX")
+	GIT_INDEX_FILE=$index tree_git read-tree base
+	for patch in $(series_patches); do
+		[ "$patch" != "${1:-}" ] || break
+		! patch_has_diff "$patch" ||
+			GIT_INDEX_FILE=$index tree_git apply --cached --whitespace=nowarn "$LU_TOP/patches/$patch"
+	done
+	GIT_INDEX_FILE=$index tree_git write-tree
+	rm -f -- "$index"
+}
+
+# The tree TREE with the diff in FILE applied to it.
+tree_with() { # TREE FILE
+	local index rc=0
+
+	index=$(mktemp -u "$LU_OUT/.index.XXXXXX")
+	GIT_INDEX_FILE=$index tree_git read-tree "$1"
+	GIT_INDEX_FILE=$index tree_git apply --cached --3way --whitespace=nowarn "$2" >&2 || rc=$?
+	[ "$rc" -ne 0 ] || GIT_INDEX_FILE=$index tree_git write-tree
+	rm -f -- "$index"
+	return "$rc"
+}
+
+# The message and the Adds lines of a patch: all before its diff.
+patch_head() { sed '/^diff --git /,$d' "$LU_TOP/patches/$1"; }
+
+next_number() {
+	local last
+
+	last=$(series_patches | sed -n 's/^\([0-9]\{4\}\)-.*/\1/p' | sort -n | tail -n 1)
+	printf '%04d' $((10#${last:-0} + 1))
+}
+
+cmd_patch() {
+	local topic=${1:-} edits patch before with work diff=$LU_OUT/.edits.diff tmp=$LU_OUT/.patch.new
+
+	[ $# -le 1 ] || die "patch: takes one topic, like memblock-flags"
+	[[ $topic =~ ^[a-z0-9-]*$ ]] || die "patch: '$topic': a topic is of small letters, digits and dashes"
+	[ -f "$LU_TREE/.git/lu-patched" ] || die "patch: there is no build/linux yet; run ./lu build, then edit in it"
+	take_lock
+	edits=$(tree_edits)
+	if [ -z "$edits" ]; then
+		say "build/linux has no edits of base files; edit there, then run ./lu patch TOPIC"
+		return 0
+	fi
+	if [ -z "$topic" ]; then
+		say "edited in build/linux and in no patch yet:"
+		tree_git --no-pager diff --stat "$(cat "$LU_TREE/.git/lu-patched")" -- >&2
+		say "./lu patch TOPIC makes them a patch"
+		return 0
+	fi
+
+	work=$(cat "$LU_TREE/.git/lu-patched")
+	tree_git diff --full-index --binary "$work" -- > "$diff"
+	patch=$(series_patches | grep -E "^[0-9]{4}-$topic\.patch$" || :)
+	if [ -n "$patch" ]; then
+		before=$(series_tree_before "$patch")
+		patch_head "$patch" > "$tmp"
+		with=$before
+		if patch_has_diff "$patch"; then
+			with=$(tree_with "$before" "$LU_TOP/patches/$patch")
+		fi
+	else
+		patch=$(next_number)-$topic.patch
+		before=$work
+		with=$before
+		printf 'Subject: %s: what it does\n\nWhy.\n\nSigned-off-by: %s <%s>\n---\n' "${edits%%$'\n'*}" \
+			"$(git -C "$LU_TOP" config user.name)" "$(git -C "$LU_TOP" config user.email)" > "$tmp"
+		say "patches/$patch is new: write its message"
+	fi
+	with=$(tree_with "$with" "$diff") ||
+		die "the edits do not fit into patches/$patch, a later patch changes the same lines; name that one"
+	tree_git diff --full-index "$before" "$with" -- | sed -E '/^index [0-9a-f]{40}/s/([0-9a-f]{12})[0-9a-f]{28}/\1/g' >> "$tmp"
+	series_patches | grep -qxF "$patch" || echo "$patch" >> "$LU_TOP/patches/series"
+	mv -- "$tmp" "$LU_TOP/patches/$patch"
+	rm -f -- "$diff"
+
+	# The folder has it all already; only the record of it moves on.
+	work=$(series_tree) || exit 1
+	tree_git add -u
+	[ "$(tree_git write-tree)" = "$work" ] ||
+		say "build/linux differs from the new series; ./lu build sorts it out"
+	tree_git read-tree -m "$work"
+	echo "$work" > "$LU_TREE/.git/lu-patched"
+	rm -f -- "$LU_TREE/.git/lu-patch-key"
+	say "patches/$patch: $(grep -c '^@@' "$LU_TOP/patches/$patch") hunks"
+}
