@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# check.sh: every test, or those whose names match.
+#
+# The runner is tools/testing/selftests/liveupdate/vm/run.py. A flavour is built only
+# when a test of it is wanted.
+
+host_tests() {
+	find "$LU_DEV/tests" -name '*.sh' -type f -perm -u+x 2> /dev/null | sort
+}
+
+cmd_check() {
+	local args=() patterns=() flavour wanted f
+
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-l | --list) args+=(--list) ;;
+		-j)
+			[ $# -gt 1 ] || die "check: -j needs a number"
+			LU_JOBS=$2
+			shift
+			;;
+		-*) die "check: $1: no such option; there are -l and -j N" ;;
+		*) patterns+=("$1") ;;
+		esac
+		shift
+	done
+	need_packages "to run VMs" "${PACKAGES_VM[@]}"
+	take_lock
+	prepare_tree
+	[ -f "$LU_OUT/prod/.config" ] || configure_kernel prod
+	build_programs
+	while read -r f; do
+		args+=(--host "$f")
+	done < <(host_tests)
+	args+=(--programs "$LU_PROGRAMS" --logs "$LU_LOGS/check" --jobs "$LU_JOBS" --kunit debug)
+	wanted=$("$LU_TESTS/vm/run.py" "${args[@]}" --list -- "${patterns[@]}")
+	if [[ " ${args[*]} " == *" --list "* ]]; then
+		printf '%s\n' "$wanted"
+		return 0
+	fi
+	for flavour in prod debug; do
+		if grep -q "@$flavour\$" <<< "$wanted"; then
+			build_kernel "$flavour"
+			args+=(--image "$flavour=$LU_OUT/$flavour/arch/x86/boot/bzImage")
+		fi
+	done
+	"$LU_TESTS/vm/run.py" "${args[@]}" -- "${patterns[@]}" 9>&-
+}

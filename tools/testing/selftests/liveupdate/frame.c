@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * frame: cases that must fail, to show that the frame sees it. "fails=" turns
+ * such a failure into a pass, and the lack of it into a failure.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/klog.h>
+#include <unistd.h>
+
+#include "lu_test.h"
+
+static void passes(struct lu_run *run)
+{
+	lu_set(run, "a", "%d", 1);
+	lu_set(run, "b", "%s", "x:y");
+	lu_set(run, "a", "%d", 2);
+	LU_EQ(lu_get_num(run, "a"), 2);
+	LU_CHECK(!strcmp(lu_get(run, "b"), "x:y"), "b is %s", lu_get(run, "b"));
+	LU_CHECK(!strcmp(run->state, "b=x:y;a=2;"), "the state is %s", run->state);
+}
+
+LU_TEST(passes, "", passes);
+
+static void skips(struct lu_run *run)
+{
+	lu_skip("stage %d is not for this machine", run->stage);
+}
+
+LU_TEST(skips, "fails=skipped", skips);
+
+static void wrong_exit(struct lu_run *run)
+{
+	exit(run->stage + 7);
+}
+
+LU_TEST(wrong_exit, "fails=exit\\x20status\\x207", wrong_exit);
+
+static void failed_check(struct lu_run *run)
+{
+	LU_EQ(run->stage, 1);
+}
+
+LU_TEST(failed_check, "fails=run->stage\\x20is\\x200", failed_check);
+
+static void dies(struct lu_run *run)
+{
+	(void)run;
+	raise(SIGSEGV);
+}
+
+LU_TEST(dies, "fails=signal\\x2011", dies);
+
+/* In the kernel's own words, through its log. */
+static void warns(struct lu_run *run)
+{
+	(void)run;
+	lu_write("/dev/kmsg", "<4>WARNING: CPU: 0 PID: 1 at kernel/frame.c:1 frame+0x1/0x2\n");
+}
+
+LU_TEST(warning, "own fails=kernel\\x20report", warns);
+LU_TEST(warning_expected, "own expect=frame\\.c:1", warns);
+
+static void crashes(struct lu_run *run)
+{
+	(void)run;
+	lu_write("/proc/sysrq-trigger", "c");
+	sleep(60);
+}
+
+LU_TEST(oops, "own fails=kernel\\x20report.*sysrq", crashes);
+
+static void hangs(struct lu_run *run)
+{
+	(void)run;
+	for (;;)
+		pause();
+}
+
+LU_TEST(hang, "own timeout=1 fails=time\\x20limit", hangs);
+
+static void powers_off(struct lu_run *run)
+{
+	(void)run;
+	lu_write("/proc/sysrq-trigger", "o");
+	sleep(60);
+}
+
+LU_TEST(never_reports, "own fails=never\\x20reported", powers_off);
+
+static void second_stage_fails(struct lu_run *run)
+{
+	LU_EQ(run->stage, 0);
+}
+
+LU_TEST(second_stage, "fails=run->stage\\x20is\\x201", second_stage_fails, second_stage_fails);
+
+static void asks_host(struct lu_run *run)
+{
+	(void)run;
+	LU_CHECK(strstr(lu_host("hmp info version"), "."), "QEMU did not tell its version");
+	LU_CHECK(!strcmp(lu_host("echo three words here"), "three words here"),
+		 "the host's half of this test does not answer");
+}
+
+LU_TEST(host, "own", asks_host);
+
+LU_MAIN

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+/* lu_wire: what lu_init and the frame tell the VM runner; see lu_wire.h. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lu_wire.h"
+
+static void put(const char *path, const char *head, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dprintf(fd, "%s%s\n", head, text);
+	close(fd);
+}
+
+void lu_wire(const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	put("/dev/kmsg", "<6>lu: ", text);
+	put(LU_WIRE, LU_WIRE_TAG, text);
+}
+
+unsigned long long lu_clock(void)
+{
+#if defined(__x86_64__)
+	return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	unsigned long long ticks;
+
+	asm volatile("isb; mrs %0, cntvct_el0" : "=r" (ticks) :: "memory");
+	return ticks;
+#else
+#error "lu_clock() needs a clock of this architecture"
+#endif
+}
+
+void lu_kmemleak(void)
+{
+	static const char kmemleak[] = "/sys/kernel/debug/kmemleak";
+	char line[512];
+	FILE *f;
+	int fd;
+
+	fd = open(kmemleak, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	/* An object is reported once it is five seconds old and was missed twice. */
+	sleep(5);
+	dprintf(fd, "scan");
+	dprintf(fd, "scan");
+	close(fd);
+	f = fopen(kmemleak, "re");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		put("/dev/kmsg", "<4>kmemleak: ", line);
+	}
+	fclose(f);
+}
