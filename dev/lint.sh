@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# lint.sh: what a reviewer's tools would say, before a reviewer has to.
+#
+# Each check is a function lint_NAME that prints what is wrong, with file and line,
+# and fails; "./lu lint" runs them all and tells each one's verdict.
+
+# checkpatch says these of every series with new files, whatever is in it:
+#   FILE_PATH_CHANGES  asks for MAINTAINERS entries, which one of the topics adds
+CHECKPATCH_IGNORE=FILE_PATH_CHANGES
+
+our_files() { # PATTERN: of the kernel tree
+	overlay_files | grep -E -- "$1" || :
+}
+
+lint_shellcheck() {
+	(cd "$LU_TOP" && {
+		echo lu
+		git ls-files -co --exclude-standard '*.sh' .ci/run
+	} | sort -u | xargs shellcheck -x)
+}
+
+lint_python() {
+	(cd "$LU_TOP" && our_files '\.py$' | xargs -r python3 -W error -c '
+import ast, sys
+for name in sys.argv[1:]:
+    with open(name, encoding="utf-8") as f:
+        ast.parse(f.read(), name)')
+}
+
+# No file is longer than one noun needs, no promise is left in one.
+lint_house() {
+	local f rc=0 n
+
+	while read -r f; do
+		n=$(wc -l < "$LU_TOP/$f")
+		if [ "$n" -gt 900 ]; then
+			echo "$f: $n lines; a file is one noun, under 900 lines: split it"
+			rc=1
+		fi
+	done < <(our_files '\.(c|h|S|py|sh)$')
+	if (cd "$LU_TOP" && git grep -nwE 'TODO|FIXME|XXX' -- ':!dev/lint.sh' ':!patches'); then
+		echo "finish what the lines above leave open"
+		rc=1
+	fi
+	while read -r f; do
+		[ -n "$(overlay_files | grep -F -- "${f%\*}" | head -n 1)" ] ||
+			[ -e "$LU_TREE/${f%\*}" ] || {
+			echo "MAINTAINERS: F: $f names no file"
+			rc=1
+		}
+	done < <(sed -n 's/^F:[[:space:]]*//p' "$LU_TOP/MAINTAINERS")
+	return "$rc"
+}
+
+lint_checkpatch() {
+	local dir=$LU_OUT/.lint.series patch rc=0
+
+	export_series "$dir"
+	for patch in "$dir"/[0-9]*.patch; do
+		[[ $patch != */0000-* ]] || continue
+		(cd "$LU_TREE" && perl scripts/checkpatch.pl --strict --no-summary --terse --color=never \
+			--ignore "$CHECKPATCH_IGNORE" "$patch") || rc=1
+	done
+	rm -rf -- "$dir"
+	return "$rc"
+}
+
+lint_kerneldoc() {
+	local files
+
+	files=$(our_files '^(include|kernel|mm|drivers|lib|arch)/.*\.[ch]$')
+	[ -n "$files" ] || return 0
+	(cd "$LU_TREE" && xargs perl scripts/kernel-doc -none -Wall -Werror <<< "$files")
+}
+
+# Our objects in the prod kernel, recompiled under sparse's eyes.
+lint_sparse() {
+	local files log=$LU_LOGS/sparse.log
+
+	files=$(our_files '^(kernel|mm|drivers|lib|arch)/.*\.c$' | sed 's/\.c$/.o/' | while read -r f; do
+		[ ! -f "$LU_OUT/prod/$f" ] || echo "$f"
+	done)
+	[ -n "$files" ] || return 0
+	# shellcheck disable=SC2086 # a list of words is meant
+	kernel_make "$LU_OUT/prod" C=2 CF="-Wsparse-error -Wno-unknown-attribute" $files > "$log" 2>&1 || {
+		grep -E '(error|warning):' "$log" || tail -n 5 "$log"
+		return 1
+	}
+	! grep -E '(error|warning):' "$log"
+}
+
+# The exported series is the tree: nothing missing, nothing stale, git am takes it.
+lint_roundtrip() {
+	local dir=$LU_OUT/.lint.series
+
+	export_series "$dir"
+	verify_round_trip "$dir"
+	rm -rf -- "$dir"
+}
+
+cmd_lint() {
+	local check failed=()
+
+	[ $# -eq 0 ] || die "lint: takes no arguments"
+	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
+	take_lock
+	build_kernel prod
+	for check in shellcheck python house checkpatch kerneldoc sparse roundtrip; do
+		if ("lint_$check") > "$LU_LOGS/lint-$check.log" 2>&1; then
+			say "lint: $check: clean"
+		else
+			sed 's/^/    /' "$LU_LOGS/lint-$check.log" >&2
+			say "lint: $check: FAILED"
+			failed+=("$check")
+		fi
+	done
+	[ ${#failed[@]} -eq 0 ] || die "lint: ${failed[*]}: see above"
+	say "lint: clean"
+}
