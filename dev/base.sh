@@ -33,6 +33,7 @@ base_check_version() { # FOLDER NAME
 # A key that changes when the base does, without reading all of it.
 base_key() {
 	if [ -d "$1" ]; then
+		[ -f "$1/Makefile" ] || die "$1: holds no Linux kernel; set LU_BASE to a linux-6.12.y archive or folder"
 		echo "$1 $(stat -c '%Y %s' "$1/Makefile")"
 	else
 		echo "$1 $(stat -Lc '%Y %s' "$1")"
@@ -82,7 +83,7 @@ prepare_base() {
 	fi
 	[ -e "$source" ] || die "$source: no such file; set LU_BASE to a linux-6.12.y.tar.xz or a folder, or unset it for Debian's"
 	source=$(readlink -f "$source")
-	key=$(base_key "$source")
+	key=$(base_key "$source") || exit 1
 	if [ -f "$LU_TREE/.git/lu-base-key" ] && [ "$(cat "$LU_TREE/.git/lu-base-key")" = "$key" ]; then
 		return 0
 	fi

@@ -8,21 +8,6 @@
 # stay, or into a new one at the end of the series. An edit that belongs
 # to an earlier patch must fit there; whatever follows it must still apply.
 
-# The git tree of the series up to, and without, PATCH; all of it without one.
-series_tree_before() { # [PATCH]
-	local index patch
-
-	index=$(mktemp -u "$LU_OUT/.index.XXXXXX")
-	GIT_INDEX_FILE=$index tree_git read-tree base
-	for patch in $(series_patches); do
-		[ "$patch" != "${1:-}" ] || break
-		! patch_has_diff "$patch" ||
-			GIT_INDEX_FILE=$index tree_git apply --cached --whitespace=nowarn "$LU_TOP/patches/$patch"
-	done
-	GIT_INDEX_FILE=$index tree_git write-tree
-	rm -f -- "$index"
-}
-
 # The tree TREE with the diff in FILE applied to it.
 tree_with() { # TREE FILE
 	local index rc=0
@@ -45,8 +30,46 @@ next_number() {
 	printf '%04d' $((10#${last:-0} + 1))
 }
 
+# The diff between two trees as it stands in a patch.
+patch_diff() { # OLD NEW
+	tree_git diff --full-index "$1" "$2" -- |
+		sed -E '/^index [0-9a-f]{40}/s/([0-9a-f]{12})[0-9a-f]{28}/\1/g'
+}
+
+# Puts the diff of FILE into PATCH of the series, and writes the new texts of it and of what
+# follows it to FOLDER. What follows is carried over as git's merge does it.
+refresh_patches() { # FILE PATCH FOLDER
+	local old new step p found=
+
+	old=$(tree_git rev-parse 'base^{tree}')
+	new=$old
+	for p in $(series_patches); do
+		step=$old
+		! patch_has_diff "$p" || step=$(tree_with "$old" "$LU_TOP/patches/$p") || return 1
+		if [ -z "$found" ] && [ "$p" != "$2" ]; then
+			old=$step
+			new=$step
+			continue
+		fi
+		tree_git diff --full-index --binary "$old" "$step" -- > "$3/.diff"
+		old=$step
+		step=$new
+		[ ! -s "$3/.diff" ] || step=$(tree_with "$new" "$3/.diff") || return 1
+		if [ -z "$found" ]; then
+			found=1
+			step=$(tree_with "$step" "$1") || return 1
+		fi
+		{
+			patch_head "$p"
+			patch_diff "$new" "$step"
+		} > "$3/$p"
+		new=$step
+	done
+	rm -f -- "$3/.diff"
+}
+
 cmd_patch() {
-	local topic=${1:-} edits patch before with work diff=$LU_OUT/.edits.diff tmp=$LU_OUT/.patch.new
+	local topic=${1:-} edits patch work diff=$LU_OUT/.edits.diff tmp=$LU_OUT/.patches.new
 
 	[ $# -le 1 ] || die "patch: takes one topic, like memblock-flags"
 	[[ $topic =~ ^[a-z0-9-]*$ ]] || die "patch: '$topic': a topic is of small letters, digits and dashes"
@@ -57,37 +80,34 @@ cmd_patch() {
 		say "build/linux has no edits of base files; edit there, then run ./lu patch TOPIC"
 		return 0
 	fi
+	work=$(cat "$LU_TREE/.git/lu-patched")
 	if [ -z "$topic" ]; then
 		say "edited in build/linux and in no patch yet:"
-		tree_git --no-pager diff --stat "$(cat "$LU_TREE/.git/lu-patched")" -- >&2
+		tree_git --no-pager diff --stat "$work" -- >&2
 		say "./lu patch TOPIC makes them a patch"
 		return 0
 	fi
 
-	work=$(cat "$LU_TREE/.git/lu-patched")
+	rm -rf -- "$tmp"
+	mkdir -p "$tmp"
 	tree_git diff --full-index --binary "$work" -- > "$diff"
 	patch=$(series_patches | grep -E "^[0-9]{4}-$topic\.patch$" || :)
 	if [ -n "$patch" ]; then
-		before=$(series_tree_before "$patch")
-		patch_head "$patch" > "$tmp"
-		with=$before
-		if patch_has_diff "$patch"; then
-			with=$(tree_with "$before" "$LU_TOP/patches/$patch")
-		fi
+		refresh_patches "$diff" "$patch" "$tmp" > "$LU_LOGS/patch.log" 2>&1 ||
+			die "the edits do not fit into patches/$patch: a later patch changes the same lines; name that one (build/logs/patch.log)"
 	else
 		patch=$(next_number)-$topic.patch
-		before=$work
-		with=$before
-		printf 'Subject: %s: what it does\n\nWhy.\n\nSigned-off-by: %s <%s>\n---\n' "${edits%%$'\n'*}" \
-			"$(git -C "$LU_TOP" config user.name)" "$(git -C "$LU_TOP" config user.email)" > "$tmp"
+		{
+			printf 'Subject: %s: what it does\n\nWhy.\n\nSigned-off-by: %s <%s>\n---\n' \
+				"${edits%%$'\n'*}" "$(git -C "$LU_TOP" config user.name)" \
+				"$(git -C "$LU_TOP" config user.email)"
+			patch_diff "$work" "$(tree_with "$work" "$diff")"
+		} > "$tmp/$patch"
+		echo "$patch" >> "$LU_TOP/patches/series"
 		say "patches/$patch is new: write its message"
 	fi
-	with=$(tree_with "$with" "$diff") ||
-		die "the edits do not fit into patches/$patch, a later patch changes the same lines; name that one"
-	tree_git diff --full-index "$before" "$with" -- | sed -E '/^index [0-9a-f]{40}/s/([0-9a-f]{12})[0-9a-f]{28}/\1/g' >> "$tmp"
-	series_patches | grep -qxF "$patch" || echo "$patch" >> "$LU_TOP/patches/series"
-	mv -- "$tmp" "$LU_TOP/patches/$patch"
-	rm -f -- "$diff"
+	mv -- "$tmp"/*.patch "$LU_TOP/patches/"
+	rm -rf -- "$diff" "$tmp"
 
 	# The folder has it all already; only the record of it moves on.
 	work=$(series_tree) || exit 1

@@ -1,0 +1,255 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lu.sh: what ./lu does with bases, patches and files that are not as they should be.
+#
+# Works on a copy of the repository with a base of a few files, in a temporary folder
+# that is removed at the end. Prints KTAP; each test is a function test_NAME, and they
+# run in the order of this file.
+#
+# shellcheck disable=SC2317
+
+set -uo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+unset LU_LOCKED LU_BASE LU_NO_INSTALL
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+
+fail() {
+	printf '# %s\n' "$*"
+	return 1
+}
+
+# A base with just what the patches of the copy touch.
+make_base() { # FOLDER SUBLEVEL
+	mkdir -p "$1/kernel"
+	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = %s\nEXTRAVERSION =\n' "$2" > "$1/Makefile"
+	printf 'int a;\nint b;\nint c;\n' > "$1/kernel/a.c"
+	printf 'Maintainers List\n----------------\n\nALPHA\nS:\tMaintained\n\nZULU\nS:\tMaintained\n' > "$1/MAINTAINERS"
+}
+
+# The repository as it is, with a series and files of its own.
+make_copy() { # FOLDER
+	mkdir -p "$1/patches" "$1/kernel"
+	cp -r "$top/lu" "$top/dev" "$top/.gitignore" "$top/MAINTAINERS" "$1/"
+	printf 'Subject: a series\n\nOf a test.\n' > "$1/patches/cover-letter"
+	printf '0001-ours.patch\n' > "$1/patches/series"
+	cat > "$1/patches/0001-ours.patch" <<-'PATCH'
+		Subject: kernel: add what is ours
+
+		For a test.
+		---
+		Adds: kernel/ours*
+		Adds: MAINTAINERS
+		diff --git a/kernel/a.c b/kernel/a.c
+		--- a/kernel/a.c
+		+++ b/kernel/a.c
+		@@ -1,3 +1,4 @@
+		 int a;
+		+int ours;
+		 int b;
+		 int c;
+	PATCH
+	echo 'int file;' > "$1/kernel/ours.c"
+	git -C "$1" init -q
+	git -C "$1" config user.name tester
+	git -C "$1" config user.email tester@localhost
+	git -C "$1" add -A
+	git -C "$1" commit -qm copy
+}
+
+lu() { # ARGUMENTS: in the copy, with its base
+	(cd "$work/copy" && LU_BASE=${base:-$work/base} ./lu "$@") > "$work/out" 2>&1
+}
+
+refuses() { # TEXT ARGUMENTS
+	local text=$1
+	shift
+	if lu "$@"; then
+		fail "./lu $* succeeded"
+		return 1
+	fi
+	grep -qF -- "$text" "$work/out" || {
+		sed 's/^/# /' "$work/out"
+		fail "./lu $*: no '$text'"
+	}
+}
+
+works() { # ARGUMENTS
+	lu "$@" || {
+		sed 's/^/# /' "$work/out"
+		fail "./lu $*: failed"
+	}
+}
+
+nothing_left() {
+	[ -z "$(find "$work/copy/build" -maxdepth 1 \( -name '.base.*' -o -name '.index*' \) 2> /dev/null)" ] ||
+		fail "left behind: $(find "$work/copy/build" -maxdepth 1)"
+}
+
+test_wrong_version() {
+	make_base "$work/old" 99
+	base=$work/old refuses "$work/old: is Linux 6.12.99, but the series is for 6.12.100" series "$work/mbox" &&
+		nothing_left && [ ! -e "$work/copy/build/linux" ]
+}
+
+test_no_kernel() {
+	mkdir -p "$work/empty"
+	base=$work/empty refuses "$work/empty: holds no Linux kernel" series "$work/mbox" && nothing_left &&
+		base=$work/nowhere refuses "$work/nowhere: no such file" series "$work/mbox"
+}
+
+test_truncated_archive() {
+	tar -C "$work" -cJf "$work/base.tar.xz" base
+	head -c 300 "$work/base.tar.xz" > "$work/short.tar.xz"
+	base=$work/short.tar.xz refuses "$work/short.tar.xz: cannot be unpacked, it is damaged" series "$work/mbox" &&
+		nothing_left && [ ! -e "$work/copy/build/linux" ] || return
+	base=$work/base.tar.xz works series "$work/mbox" && [ -f "$work/copy/build/linux/kernel/ours.c" ]
+}
+
+test_archive_and_folder_are_one_base() {
+	local first
+
+	works series "$work/mbox" || return
+	first=$(git -C "$work/copy/build/linux" rev-parse base)
+	base=$work/base.tar.xz works series "$work/mbox" || return
+	[ "$first" = "$(git -C "$work/copy/build/linux" rev-parse base)" ] ||
+		fail "the base-commit depends on how the base is given"
+}
+
+test_patch_does_not_apply() {
+	sed -i 's/^ int b;/ int changed;/' "$work/copy/patches/0001-ours.patch"
+	refuses "patches/0001-ours.patch: does not apply to Linux 6.12.117" series "$work/mbox" && nothing_left || return
+	git -C "$work/copy" checkout -q patches
+	works series "$work/mbox"
+}
+
+test_patch_missing() {
+	echo 0002-gone.patch >> "$work/copy/patches/series"
+	refuses "names 0002-gone.patch, but there is no patches/0002-gone.patch" series "$work/mbox"
+	local rc=$?
+	git -C "$work/copy" checkout -q patches
+	return "$rc"
+}
+
+test_overwriting_is_refused() {
+	echo 'int other;' > "$work/copy/kernel/a.c"
+	refuses "kernel/a.c: would overwrite a file of the base" series "$work/mbox"
+	local rc=$?
+	rm "$work/copy/kernel/a.c"
+	return "$rc"
+}
+
+test_deleted_file_disappears() {
+	echo 'int more;' > "$work/copy/kernel/ours_more.c"
+	works series "$work/mbox" && [ -f "$work/copy/build/linux/kernel/ours_more.c" ] || return
+	rm "$work/copy/kernel/ours_more.c"
+	works series "$work/mbox" && [ ! -e "$work/copy/build/linux/kernel/ours_more.c" ]
+}
+
+test_only_changes_are_written() {
+	local a b
+
+	works series "$work/mbox" || return
+	sleep 1.1
+	touch "$work/stamp"
+	echo 'int file2;' > "$work/copy/kernel/ours.c"
+	works series "$work/mbox" || return
+	a=$(find "$work/copy/build/linux" -name .git -prune -o -type f -newer "$work/stamp" -print)
+	b=$work/copy/build/linux/kernel/ours.c
+	git -C "$work/copy" checkout -q kernel
+	[ "$a" = "$b" ] || fail "written: $a"
+}
+
+test_file_without_topic() {
+	echo 'int lost;' > "$work/copy/kernel/lost.c"
+	refuses "kernel/lost.c: is in no topic of the series" series "$work/mbox"
+	local rc=$?
+	rm "$work/copy/kernel/lost.c"
+	return "$rc"
+}
+
+test_edit_becomes_a_patch() {
+	works series "$work/mbox" || return
+	sed -i 's/int c;/int c, d;/' "$work/copy/build/linux/kernel/a.c"
+	works patch && grep -qF 'kernel/a.c' "$work/out" || return
+	works patch second && grep -qF '+int c, d;' "$work/copy/patches/0002-second.patch" || return
+	# An edit of what the first patch added goes into the first one.
+	sed -i 's/int ours;/int ours = 1;/' "$work/copy/build/linux/kernel/a.c"
+	works patch ours && grep -qF '+int ours = 1;' "$work/copy/patches/0001-ours.patch" &&
+		grep -qF 'Adds: kernel/ours*' "$work/copy/patches/0001-ours.patch" || return
+	works series "$work/mbox" && grep -qF 'int ours = 1;' "$work/copy/build/linux/kernel/a.c" || return
+	git -C "$work/copy" checkout -q patches
+	rm "$work/copy/patches/0002-second.patch"
+	works series "$work/mbox" && ! grep -q 'ours = 1' "$work/copy/build/linux/kernel/a.c"
+}
+
+test_edits_are_not_lost() {
+	works series "$work/mbox" || return
+	sed -i 's/int b;/int b2;/' "$work/copy/build/linux/kernel/a.c"
+	sed -i 's/^+int ours;/+int theirs;/' "$work/copy/patches/0001-ours.patch"
+	refuses "are edited in build/linux too" series "$work/mbox" || return
+	grep -q 'int b2;' "$work/copy/build/linux/kernel/a.c" || fail "the edit is lost" || return
+	git -C "$work/copy" checkout -q patches
+	(cd "$work/copy/build/linux" && sed -i 's/int b2;/int b;/' kernel/a.c)
+	works series "$work/mbox"
+}
+
+test_git_am_takes_it() {
+	works series "$work/mbox" || return
+	grep -q '^base-commit: ' "$work/mbox/0000-cover-letter.patch" || fail "no base-commit" || return
+	cp -r "$work/base" "$work/am"
+	(cd "$work/am" && git init -q && git add -A && git -c user.name=x -c user.email=x@y commit -qm x &&
+		git -c user.name=x -c user.email=x@y am -q "$work/mbox"/0001-*.patch) || return
+	cmp "$work/am/kernel/a.c" "$work/copy/build/linux/kernel/a.c" && [ -f "$work/am/kernel/ours.c" ]
+}
+
+test_missing_packages_are_named() {
+	mkdir -p "$work/bin"
+	printf '#!/bin/sh\nexit 1\n' > "$work/bin/dpkg-query"
+	chmod +x "$work/bin/dpkg-query"
+	PATH=$work/bin:$PATH LU_NO_INSTALL=1 refuses "install them with: apt-get install" series "$work/mbox" &&
+		grep -q 'missing: .*flex' "$work/out"
+}
+
+test_dropped_symbol() {
+	# Needs a real tree; ./lu check has made it.
+	local out=$work/config
+
+	[ -d "$top/build/linux/scripts/kconfig" ] || fail "no build/linux" || return
+	mkdir -p "$work/tests"
+	cp "$top"/tools/testing/selftests/liveupdate/config* "$work/tests/"
+	echo 'CONFIG_NO_SUCH_SYMBOL=y' >> "$work/tests/config.host"
+	(
+		export LU_TOP=$top LU_OUT=$top/build LU_DEV=$top/dev LU_LOCKED=1
+		LU_TESTS=$work/tests
+		for part in common base tree config; do
+			# shellcheck source=/dev/null
+			source "$LU_DEV/$part.sh"
+		done
+		set -e
+		make_config prod "$out"
+	) > "$work/out" 2>&1 && fail "the symbol was not missed" && return 1
+	grep -q 'config.host: CONFIG_NO_SUCH_SYMBOL=y' "$work/out" || {
+		tail -n 5 "$work/out" | sed 's/^/# /'
+		return 1
+	}
+}
+
+make_base "$work/base" 117
+make_copy "$work/copy"
+number=0 failed=0
+echo "KTAP version 1"
+while read -r name; do
+	number=$((number + 1))
+	if "test_$name" < /dev/null; then
+		echo "ok $number $name"
+	else
+		echo "not ok $number $name"
+		failed=1
+	fi
+done < <(sed -n 's/^test_\([a-z_]*\)() {$/\1/p' "$0")
+echo "1..$number"
+exit "$failed"
