@@ -26,7 +26,7 @@ cmd_check() {
 		esac
 		shift
 	done
-	need_packages "to run VMs" "${PACKAGES_VM[@]}"
+	need_packages "to run VMs" "${PACKAGES_VM[@]}" "${PACKAGES_CHECK[@]}"
 	take_lock
 	prepare_tree
 	[ -f "$LU_OUT/prod/.config" ] || configure_kernel prod

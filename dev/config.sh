@@ -14,10 +14,10 @@ flavour_fragments() {
 # make for the kernel. The stamps are fixed, so that equal sources are equal images;
 # ccache finds what another folder has compiled.
 kernel_make() { # OUT ARGUMENTS...
-	local out=$1 cc=gcc
+	local out=$1 cc=${CROSS_COMPILE:-}gcc
 	shift
 
-	! command -v ccache > /dev/null || cc="ccache gcc"
+	! command -v ccache > /dev/null || cc="ccache $cc"
 	env CCACHE_BASEDIR="$LU_TOP" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros \
 		KBUILD_BUILD_USER=lu KBUILD_BUILD_HOST=lu KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026' \
 		make -C "$LU_TREE" O="$out" -j"$LU_JOBS" CC="$cc" LOCALVERSION= "$@"

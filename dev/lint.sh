@@ -91,6 +91,39 @@ lint_sparse() {
 	! grep -E '(error|warning):' "$log"
 }
 
+# What is for arm64 compiles there, from nothing as on x86-64; it is not linked.
+lint_arm64() {
+	local out=$LU_OUT/arm64 log=$LU_LOGS/arm64.log fragment=$LU_OUT/arm64/.lu-fragment
+
+	mkdir -p "$out"
+	cat "$LU_TESTS"/config "$LU_TESTS"/config.arm64 > "$fragment"
+	(
+		export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+		kernel_make "$out" -s KCONFIG_ALLCONFIG="$fragment" allnoconfig
+		while read -r symbol; do
+			grep -qxF -- "$symbol" "$out/.config" || {
+				echo "config.arm64: $symbol was dropped"
+				exit 1
+			}
+		done < <(grep -hE '^CONFIG_' "$fragment")
+		# shellcheck disable=SC2046 # a list of words is meant
+		kernel_make "$out" KCFLAGS=-Werror $(arm64_objects)
+	) > "$log" 2>&1 || {
+		grep -E '(error|warning|dropped)' "$log" || tail -n 5 "$log"
+		return 1
+	}
+}
+
+# Our own objects and those that the series edits, as far as arm64 has them.
+arm64_objects() {
+	{
+		our_files '^(kernel|mm|drivers|lib|arch/arm64)/.*\.c$'
+		for patch in $(series_patches); do
+			sed -n 's,^+++ b/\(.*\.c\)$,\1,p' "$LU_TOP/patches/$patch"
+		done | grep -E '^(kernel|mm|drivers|lib|arch/arm64)/'
+	} | grep -vE '(_kunit|test_.*)\.c$' | sort -u | sed 's/\.c$/.o/'
+}
+
 # The exported series is the tree: nothing missing, nothing stale, git am takes it.
 lint_roundtrip() {
 	local dir=$LU_OUT/.lint.series
@@ -107,7 +140,7 @@ cmd_lint() {
 	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
 	take_lock
 	build_kernel prod
-	for check in shellcheck python house checkpatch kerneldoc sparse roundtrip; do
+	for check in shellcheck python house checkpatch kerneldoc sparse arm64 roundtrip; do
 		if ("lint_$check") > "$LU_LOGS/lint-$check.log" 2>&1; then
 			say "lint: $check: clean"
 		else
