@@ -45,11 +45,14 @@ step() {
 
 	mkdir -p "$(dirname "$log")"
 	[ -t 2 ] || say "$what (log: ${log#"$LU_TOP"/})"
-	# No background job may hold the lock after ^C.
+	# In a process group of its own, so that all of it can be ended: two makes must not
+	# work in one folder. And none of it may keep the lock.
+	set -m
 	"$@" > "$log" 2>&1 9>&- < /dev/null &
 	pid=$!
+	set +m
 	# shellcheck disable=SC2064 # the pid of now is meant
-	trap "kill $pid 2> /dev/null || :; exit 130" INT TERM
+	trap "kill -- -$pid 2> /dev/null || :; exit 130" INT TERM HUP
 	while kill -0 "$pid" 2> /dev/null; do
 		sleep 0.3
 		if [ ! -t 2 ]; then
@@ -68,7 +71,7 @@ step() {
 		fi
 	done
 	wait "$pid" || rc=$?
-	trap - INT TERM
+	trap - INT TERM HUP
 	[ ! -t 2 ] || printf '\r\033[K' >&2
 	if [ "$rc" -eq 0 ]; then
 		say "$what: done, $((SECONDS - begin)) s"
