@@ -5,8 +5,8 @@
 
 flavour_fragments() {
 	case $1 in
-	prod) echo config config.x86_64 config.host ;;
-	debug) echo config config.x86_64 config.host config.debug ;;
+	prod) echo config config.x86_64 config.host config.kho ;;
+	debug) echo config config.x86_64 config.host config.kho config.debug ;;
 	*) die "$1: no such flavour; there are prod and debug" ;;
 	esac
 }
