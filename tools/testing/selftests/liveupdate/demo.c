@@ -2,16 +2,12 @@
 /*
  * demo: a live update in front of the user's eyes; ./lu demo prints what it tells.
  *
- * A plain kexec so far: a new kernel in the same machine, and nothing but
- * what stands on its command line comes along.
+ * Memory of all kinds is filled, preserved, and verified in the next kernel.
  */
 #define _GNU_SOURCE
-#include <stdio.h>
-#include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 
-#include "lu_test.h"
+#include "kho_common.h"
 
 static const char *boot_id(void)
 {
@@ -37,8 +33,14 @@ static void old_kernel(struct lu_run *run)
 	lu_tell("This machine runs Linux %s, boot %s, up for %.1f s.", uts.release, boot_id(),
 		uptime());
 	lu_set(run, "id", "%s", boot_id());
-	lu_set(run, "count", "%d", 41);
-	lu_tell("A program in it has counted to 41 and writes that down for the next kernel.");
+
+	kho_do("alloc 42");
+	kho_do("preserve");
+	lu_set(run, "pages", "%lld", kho_state("block_pages"));
+	lu_tell("In it %lld pieces of memory are filled with data and marked as preserved:",
+		kho_state("items"));
+	lu_tell("folios, page ranges and vmalloc areas, %lld KiB in %lld blocks.",
+		kho_state("block_pages") * 4, kho_state("blocks"));
 	lu_tell("Now the next kernel is loaded beside this one (kexec_file_load) and started.");
 }
 
@@ -50,10 +52,14 @@ static void new_kernel(struct lu_run *run)
 	LU_CHECK(strcmp(boot_id(), lu_get(run, "id")), "the same kernel still runs");
 	lu_tell("Linux %s has taken over, boot %s, up for %.1f s; the machine was never reset.",
 		uts.release, boot_id(), uptime());
-	lu_tell("Survived: the note on the command line. The program counts on: %lld.",
-		lu_get_num(run, "count") + 1);
+	LU_CHECK(lu_dmesg_has("KHO: exec from"), "this kernel was handed nothing");
+	kho_do("restore");
+	lu_tell("Survived: every preserved piece, %lld of them, each at its place, each byte as it was.",
+		kho_state("items"));
+	kho_do("free");
+	lu_tell("Their memory was given back to the system. All other memory is the new kernel's.");
 }
 
-LU_TEST(update, "mem=1G", old_kernel, new_kernel);
+LU_TEST(update, "mem=1G append=kho=on", old_kernel, new_kernel);
 
 LU_MAIN

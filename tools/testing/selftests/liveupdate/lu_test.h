@@ -41,7 +41,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LU_MAX_STAGES	16
+#define LU_MAX_STAGES	24
 
 struct lu_run {
 	int stage;		/* from 0 */

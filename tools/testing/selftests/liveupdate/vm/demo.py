@@ -7,6 +7,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 
@@ -52,7 +53,9 @@ def main():
         elif words[0] == "output":
             state["output"].append(words[1])
 
-    spec = Spec.parse("mem=1G")
+    described = subprocess.run([programs["demo"], "--describe"], capture_output=True, text=True,
+                               check=True).stdout
+    spec = Spec.parse(described.split(" ", 2)[2])
     Machine(spec, folder, args.image, ramdisk, accelerator.arguments).run(
         60 + 20 * accelerator.boot, message)
     os.unlink(ramdisk)

@@ -126,7 +126,7 @@ class Runner:
     def cases(self):
         found = []
         for program, path in self.programs.items():
-            if program == "lu_init" or program.startswith("bench_"):
+            if program.startswith(("lu_", "bench_")):
                 continue
             text = subprocess.run([path, "--describe"], capture_output=True, text=True, check=True)
             for line in text.stdout.splitlines():
@@ -203,6 +203,11 @@ class Runner:
 
     def run_cases(self, cases, flavour):
         first = cases[0]
+        missing = [image for image in first.spec.image if image not in self.images]
+        if missing:
+            for case in cases:
+                self.report.case(str(case), "skip", f"there is no {missing[0]} kernel at hand")
+            return
         name = str(first) if first.alone else f"shared-{first.spec.mem}-{first.program}@{flavour}"
         folder = os.path.join(self.args.logs, name)
         begin = time.monotonic()

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kho_chain: memory of all kinds crosses update after update, on machines of all
+ * shapes. Each stage but the first verifies what the one before preserved, then
+ * either frees it and preserves a new set, or hands the same memory on, with its
+ * contents or with new ones.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+
+#include "kho_common.h"
+
+static void preserve_next(struct lu_run *run)
+{
+	switch (run->stage % 3) {
+	case 0:
+		if (run->stage)
+			kho_do("free");
+		kho_do("alloc %d", 1000 + run->stage);
+		break;
+	case 1:
+		break;
+	case 2:
+		kho_do("refill %d", 2000 + run->stage);
+		break;
+	}
+	kho_do("verify");
+	kho_do("preserve");
+}
+
+static void update(struct lu_run *run)
+{
+	if (run->stage) {
+		kho_check_update(run->stage);
+		kho_do("restore");
+		kho_do("verify");
+		/* The same memory is not to be had twice. */
+		LU_EQ(kho_try("restore"), -EBUSY);
+	} else {
+		kho_check_cold();
+	}
+	if (run->stage + 1 < run->nr_stages) {
+		preserve_next(run);
+	} else {
+		kho_do("free");
+		LU_EQ(kho_state("vmalloc") >= 0, 1);
+	}
+	kho_check_kernel();
+}
+
+LU_TEST(five_updates, "mem=1G cpus=2 append=kho=on", update, update, update, update, update,
+	update);
+
+static void nodes(struct lu_run *run)
+{
+	long long pages = kho_state("range");
+
+	/* Otherwise there is nothing that spans two nodes. */
+	if (!run->stage)
+		LU_EQ(pages, 1);
+	update(run);
+}
+
+/* The range spans the end of node 0. */
+LU_TEST(two_nodes, "mem=1G cpus=2 numa=2 append=kho=on append=kho_exercise_range=0x1fd01000,0x603000",
+	nodes, nodes, nodes, nodes);
+LU_TEST(three_nodes, "cpus=3 numa=512M,512M,512M append=kho=on append=kho_exercise_range=0x1fd01000,0x603000",
+	nodes, nodes, nodes);
+LU_TEST(memoryless_node, "cpus=3 numa=512M,0,512M append=kho=on append=kho_exercise_range=0x1fd01000,0x603000",
+	nodes, nodes, nodes);
+
+static void gigantic(struct lu_run *run)
+{
+	LU_EQ(lu_read_key("/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", ""), 1);
+	update(run);
+}
+
+LU_TEST(large_machine, "mem=6G cpus=2 append=kho=on append=hugepagesz=1G append=hugepages=1",
+	gigantic, gigantic, gigantic);
+
+static void options(struct lu_run *run)
+{
+	LU_EQ(lu_read_key("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", ""), 32);
+	LU_EQ(lu_read_key("/proc/meminfo", "CmaTotal"), 32 << 10);
+	LU_CHECK(lu_dmesg_has("software IO TLB: mapped"), "there is no swiotlb");
+	update(run);
+}
+
+LU_TEST(boot_options, "mem=1G cpus=2 append=kho=on append=hugepages=32 append=cma=32M append=swiotlb=force",
+	options, options, options);
+
+/*
+ * Where the kernel is differs from boot to boot, but it is always in scratch, and
+ * never on what is preserved.
+ */
+static void kaslr(struct lu_run *run)
+{
+	long long text = kho_state("text");
+
+	if (run->stage) {
+		lu_set(run, "moved", "%lld", lu_get_num(run, "moved") +
+		       (text != lu_get_num(run, "text")));
+	} else {
+		lu_set(run, "moved", "%d", 0);
+	}
+	lu_set(run, "text", "%lld", text);
+	update(run);
+	if (run->stage + 1 == run->nr_stages)
+		LU_CHECK(lu_get_num(run, "moved") > 5, "the kernel moved only %lld times",
+			 lu_get_num(run, "moved"));
+}
+
+LU_TEST(kaslr_20_boots, "mem=1G flavour=prod append=kho=on timeout=200",
+	kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr,
+	kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr);
+
+/* From the first update on each kernel has as much memory as the others. */
+static void nothing_lost(struct lu_run *run)
+{
+	long long managed;
+
+	if (run->stage) {
+		kho_check_update(run->stage);
+		kho_do("restore");
+		kho_do("free");
+		managed = kho_state("managed");
+		lu_note("update %d: %lld pages managed, %lld free", run->stage, managed,
+			kho_state("free"));
+		if (run->stage == 1)
+			lu_set(run, "managed", "%lld", managed);
+		else
+			LU_EQ(managed, lu_get_num(run, "managed"));
+	}
+	if (run->stage + 1 < run->nr_stages) {
+		kho_do("alloc %d", run->stage);
+		kho_do("preserve");
+	}
+}
+
+LU_TEST(nothing_lost_in_ten, "mem=1G flavour=prod append=kho=on append=nokaslr timeout=120",
+	nothing_lost, nothing_lost, nothing_lost, nothing_lost, nothing_lost, nothing_lost,
+	nothing_lost, nothing_lost, nothing_lost, nothing_lost, nothing_lost);
+LU_TEST(nothing_lost, "mem=1G flavour=debug append=kho=on append=nokaslr",
+	nothing_lost, nothing_lost, nothing_lost, nothing_lost);
+
+LU_MAIN

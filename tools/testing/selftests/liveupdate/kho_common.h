@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kho_common: what the kexec handover tests share. They drive lib/kho_exercise.c by
+ * its files in debugfs; the verbs are explained there.
+ */
+#ifndef KHO_COMMON_H
+#define KHO_COMMON_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/klog.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "lu_test.h"
+
+#define KHO_EXERCISE	"/sys/kernel/debug/kho_exercise/"
+#define KHO_LOST	"handed over is lost: "
+
+/* A verb of the exerciser: 0 or a negative errno. */
+static inline int __attribute__((format(printf, 1, 2))) kho_try(const char *fmt, ...)
+{
+	char verb[80];
+	va_list args;
+	int fd, ret;
+
+	va_start(args, fmt);
+	vsnprintf(verb, sizeof(verb), fmt, args);
+	va_end(args);
+	fd = open(KHO_EXERCISE "do", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		lu_skip("%s: %s (CONFIG_KEXEC_HANDOVER_EXERCISE)", KHO_EXERCISE, strerror(errno));
+	ret = write(fd, verb, strlen(verb)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* A verb that has to succeed. */
+#define kho_do(...)								\
+	do {									\
+		int _ret = kho_try(__VA_ARGS__);				\
+										\
+		if (_ret)							\
+			LU_FAIL("kho_do(%s): %s", #__VA_ARGS__, strerror(-_ret));	\
+	} while (0)
+
+static inline long long kho_state(const char *key)
+{
+	return lu_read_key(KHO_EXERCISE "state", key);
+}
+
+static inline long long kho_figure(const char *key)
+{
+	return lu_read_key(KHO_EXERCISE "figures", key);
+}
+
+/* How often the kernel log of this boot has @text; @line gets the first such line. */
+static inline int kho_log_count(const char *text, char *line, size_t room)
+{
+	static char log[1 << 20];
+	int count = 0, n;
+	char *p = log;
+
+	n = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+	LU_CHECK(n >= 0, "the kernel log: %m");
+	log[n] = '\0';
+	while ((p = strstr(p, text))) {
+		if (!count++ && line)
+			snprintf(line, room, "%.*s", (int)strcspn(p, "\n"), p);
+		p += strlen(text);
+	}
+	return count;
+}
+
+/* What has to hold in every kernel with the handover on, at any time. */
+static inline void kho_check_kernel(void)
+{
+	LU_EQ(kho_state("enabled"), 1);
+	LU_CHECK(kho_state("scratch_pageblocks") > 0, "there is no scratch");
+	LU_EQ(kho_state("scratch_not_cma"), 0);
+	LU_EQ(kho_state("scratch_pinned"), 0);
+	if (kho_state("kho_boot"))
+		LU_CHECK(kho_state("text_in_scratch"), "this kernel is not in scratch");
+}
+
+/* This kernel got what its predecessor preserved; it is number @count in the chain. */
+static inline void kho_check_update(int count)
+{
+	struct utsname uts;
+	char text[128];
+
+	LU_OK(uname(&uts));
+	LU_EQ(kho_state("kho_boot"), 1);
+	LU_CHECK(!lu_dmesg_has(KHO_LOST), "the handover was rejected");
+	snprintf(text, sizeof(text), "KHO: exec from: %s (count %d)", uts.release, count);
+	LU_CHECK(lu_dmesg_has(text), "the log has no '%s'", text);
+	LU_EQ(access("/sys/kernel/debug/kho/in/fdt", R_OK), 0);
+	kho_check_kernel();
+}
+
+/* This kernel made a cold boot, and can hand over as ever. */
+static inline void kho_check_cold(void)
+{
+	LU_EQ(kho_state("kho_boot"), 0);
+	LU_CHECK(access("/sys/kernel/debug/kho/in", F_OK), "there is something incoming");
+	LU_EQ(kho_try("restore"), -ENOENT);
+	kho_check_kernel();
+}
+
+#endif /* KHO_COMMON_H */

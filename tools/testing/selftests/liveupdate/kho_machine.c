@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kho_machine: the handover beside other things that a machine does with its
+ * memory or with kexec.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/kexec.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "kho_common.h"
+
+/* kho=off in the second kernel, which takes over but does not hand on. */
+static void on_before(struct lu_run *run)
+{
+	kho_check_cold();
+	kho_do("alloc 1");
+	kho_do("preserve");
+	strcpy(run->append, "kho=off");
+}
+
+static void off(struct lu_run *run)
+{
+	LU_EQ(kho_state("kho_boot"), 1);
+	LU_EQ(kho_state("enabled"), 0);
+	kho_do("restore");
+	LU_EQ(kho_try("preserve"), -EOPNOTSUPP);
+	kho_do("verify");
+	kho_do("free");
+	strcpy(run->append, "kho=on");
+}
+
+static void on_after(struct lu_run *run)
+{
+	kho_check_cold();
+	kho_do("alloc 3");
+	kho_do("preserve");
+	(void)run;
+}
+
+static void on_at_last(struct lu_run *run)
+{
+	kho_check_update(1);
+	kho_do("restore");
+	kho_do("free");
+	(void)run;
+}
+
+LU_TEST(kho_off_on_either_side, "mem=1G append=kho=on", on_before, off, on_after, on_at_last);
+
+/* Off means off: no files, no scratch, nothing in the log. */
+static void never_on(struct lu_run *run)
+{
+	LU_EQ(kho_state("enabled"), 0);
+	LU_EQ(kho_state("scratch_pageblocks"), 0);
+	LU_CHECK(access("/sys/kernel/debug/kho", F_OK), "there is a debugfs folder");
+	LU_CHECK(!lu_dmesg_has("KHO: "), "the log speaks of KHO");
+	(void)run;
+}
+
+LU_TEST(off_means_off, "own", never_on);
+
+/* A kernel that knows nothing of the handover comes up, and so does the next one. */
+static void to_stranger(struct lu_run *run)
+{
+	kho_do("alloc 1");
+	kho_do("preserve");
+	strcpy(run->image, "/boot/bzImage.bare");
+}
+
+static void stranger(struct lu_run *run)
+{
+	LU_CHECK(access(KHO_EXERCISE, F_OK), "this kernel has the option");
+	LU_CHECK(lu_read_key("/proc/meminfo", "MemFree") > 100 << 10, "no memory is free");
+	strcpy(run->image, "");
+}
+
+static void from_stranger(struct lu_run *run)
+{
+	kho_check_cold();
+	(void)run;
+}
+
+LU_TEST(kernel_without_kho, "mem=1G flavour=prod image=bare append=kho=on",
+	to_stranger, stranger, from_stranger);
+
+#define REGION	"/sys/kernel/debug/kho_exercise/do"
+
+static void region_before(struct lu_run *run)
+{
+	if (run->stage) {
+		kho_check_update(run->stage);
+		LU_CHECK(lu_dmesg_has("Revived memory reservation 'lu_one' from KHO"),
+			 "the region was not revived");
+		kho_do("region_check lu_one %d", run->stage);
+		kho_do("region_check lu_two %d", 100 + run->stage);
+	}
+	kho_do("region lu_one %d", run->stage + 1);
+	kho_do("region lu_two %d", 101 + run->stage);
+}
+
+LU_TEST(reserve_mem, "mem=1G append=kho=on append=reserve_mem=4M:4096:lu_one append=reserve_mem=12K:4096:lu_two",
+	region_before, region_before, region_before);
+
+/* An image of kexec_load() cannot carry it, which is said when it is loaded. */
+static void by_kexec_load(struct lu_run *run)
+{
+	static char code[4096];
+	struct kexec_segment {
+		const void *buf;
+		size_t bufsz;
+		const void *mem;
+		size_t memsz;
+	} segment = { code, sizeof(code), (void *)0x1000000, sizeof(code) };
+
+	LU_CHECK(!lu_dmesg_has("kexec_load() cannot carry"), "it is said too early");
+	LU_OK(syscall(SYS_kexec_load, 0x1000000, 1, &segment, KEXEC_ARCH_DEFAULT));
+	LU_EQ(kho_log_count("an image loaded by kexec_load() cannot carry the handover", NULL, 0), 1);
+	LU_OK(syscall(SYS_kexec_load, 0, 0, NULL, KEXEC_ARCH_DEFAULT));
+	(void)run;
+}
+
+LU_TEST(kexec_load, "mem=512M own append=kho=on", by_kexec_load);
+
+/* Scratch that is too small is said at load, and nothing is harmed. */
+static void too_small(struct lu_run *run)
+{
+	LU_EQ(lu_kexec_load("/boot/bzImage", lu_cmdline(), 0), -EADDRNOTAVAIL);
+	LU_CHECK(lu_dmesg_has("does not fit into scratch"), "the log does not say why");
+	kho_check_cold();
+	(void)run;
+}
+
+LU_TEST(scratch_too_small, "mem=512M own append=kho=on append=kho_scratch=4M,4M,4M image=prod flavour=prod",
+	too_small);
+
+/*
+ * Fill memory with all kinds of kernel objects and page cache, so that scratch is
+ * wanted by everyone; only what can be moved may be in it.
+ */
+static void under_pressure(struct lu_run *run)
+{
+	long long left = lu_read_key("/proc/meminfo", "MemFree");
+	char path[64];
+	static char page[65536];
+
+	if (run->stage) {
+		kho_check_update(run->stage);
+		kho_do("restore");
+	} else {
+		kho_do("alloc 5");
+	}
+	/* Directory entries and inodes, then page cache, until little is free. */
+	for (int i = 0; i < 4000; i++) {
+		snprintf(path, sizeof(path), "/tmp/%d", i);
+		close(LU_OK(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)));
+	}
+	for (int i = 0; i < 4000 && lu_read_key("/proc/meminfo", "MemFree") > left / 5; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/tmp/%d", i);
+		fd = LU_OK(open(path, O_WRONLY | O_CLOEXEC));
+		for (int n = 0; n < 16; n++)
+			LU_EQ(write(fd, page, sizeof(page)), sizeof(page));
+		close(fd);
+	}
+	kho_check_kernel();
+	kho_do("verify");
+	kho_do("preserve");
+	lu_note("%lld pageblocks of scratch, %lld KiB free", kho_state("scratch_pageblocks"),
+		lu_read_key("/proc/meminfo", "MemFree"));
+}
+
+LU_TEST(scratch_stays_movable, "mem=1G cpus=2 append=kho=on", under_pressure, under_pressure);
+
+/* The crash kernel of a kernel that took over: it boots, and leaves all alone. */
+static void load_crash(struct lu_run *run)
+{
+	char cmdline[4096];
+
+	if (!run->stage) {
+		kho_do("alloc 7");
+		kho_do("preserve");
+		return;
+	}
+	kho_check_update(1);
+	kho_do("restore");
+	kho_do("preserve");
+	LU_EQ(lu_read_key("/sys/kernel/kexec_crash_size", "") > 0, 1);
+	snprintf(cmdline, sizeof(cmdline), "%s lu.stage=2 lu.state=%s", lu_cmdline(), run->state);
+	LU_EQ(lu_kexec_load("/boot/bzImage", cmdline, KEXEC_FILE_ON_CRASH), 0);
+	lu_write("/proc/sysrq-trigger", "c");
+	sleep(60);
+	LU_FAIL("no crash");
+}
+
+static void crash_kernel(struct lu_run *run)
+{
+	struct stat st;
+
+	LU_OK(stat("/proc/vmcore", &st));
+	LU_EQ(kho_state("kho_boot"), 0);
+	LU_EQ(kho_state("enabled"), 0);
+	LU_CHECK(lu_dmesg_has("KHO: disabled in the kdump kernel"), "the log does not say it");
+	LU_EQ(kho_try("restore"), -ENOENT);
+	(void)run;
+}
+
+LU_TEST(crash_after_update, "mem=1G flavour=prod append=kho=on append=crashkernel=256M expect=sysrq\\x20triggered\\x20crash",
+	load_crash, load_crash, crash_kernel);
+LU_TEST(crash_after_update_debug, "mem=2G flavour=debug append=kho=on append=crashkernel=768M expect=sysrq\\x20triggered\\x20crash",
+	load_crash, load_crash, crash_kernel);
+
+LU_MAIN
