@@ -22,7 +22,7 @@ lint_shellcheck() {
 }
 
 lint_python() {
-	(cd "$LU_TOP" && our_files '\.py$' | xargs -r python3 -W error -c '
+	(cd "$LU_TOP" && git ls-files -co --exclude-standard '*.py' | xargs -r python3 -W error -c '
 import ast, sys
 for name in sys.argv[1:]:
     with open(name, encoding="utf-8") as f:
@@ -67,6 +67,11 @@ lint_checkpatch() {
 	return "$rc"
 }
 
+# Each message of KHO is explained in the admin guide, and none that is gone.
+lint_diagnostics() {
+	python3 "$LU_DEV/diagnostics.py" "$LU_TREE"
+}
+
 lint_kerneldoc() {
 	local files
 
@@ -96,7 +101,7 @@ lint_arm64() {
 	local out=$LU_OUT/arm64 log=$LU_LOGS/arm64.log fragment=$LU_OUT/arm64/.lu-fragment
 
 	mkdir -p "$out"
-	cat "$LU_TESTS"/config "$LU_TESTS"/config.arm64 > "$fragment"
+	grep -vhE "EXERCISE|TEST_KEXEC" "$LU_TESTS"/config "$LU_TESTS"/config.{kho,arm64} > "$fragment"
 	(
 		export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 		kernel_make "$out" -s KCONFIG_ALLCONFIG="$fragment" allnoconfig
@@ -140,7 +145,7 @@ cmd_lint() {
 	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
 	take_lock
 	build_kernel prod
-	for check in shellcheck python house checkpatch kerneldoc sparse arm64 roundtrip; do
+	for check in shellcheck python house checkpatch diagnostics kerneldoc sparse arm64 roundtrip; do
 		if ("lint_$check") > "$LU_LOGS/lint-$check.log" 2>&1; then
 			say "lint: $check: clean"
 		else
