@@ -14,7 +14,7 @@
 #   lu-overlay    the files of ours that are in the folder
 
 # What in the repository is not a file of the kernel tree.
-overlay_skip='^(lu|README\.md|MAINTAINERS|LICENSE|COPYING|\.gitignore|\.gitattributes|(dev|patches|build|\.ci)/.*)$'
+overlay_skip='^(lu|README\.md|MAINTAINERS|LICENSE|COPYING|\.[^/]*|(dev|patches|build|\.ci)/.*)$'
 
 overlay_files() {
 	git -C "$LU_TOP" ls-files -co --exclude-standard | LC_ALL=C sort -u | grep -vE "$overlay_skip" |

@@ -43,7 +43,7 @@ struct ex_mutation {
 
 static const struct ex_mutation *ex_pending;
 
-#define EX_NOT_RAM	(1ULL << 45)
+#define EX_NOT_RAM	BIT_ULL(45)
 
 /* Root FDT */
 
@@ -77,6 +77,13 @@ static int ex_fdt_map_len(unsigned long len)
 static int ex_fdt_map_nameoff(unsigned long off)
 {
 	ex_fdt_map()->nameoff = cpu_to_be32(off);
+	return 0;
+}
+
+/* A second "compatible" in place of the map. */
+static int ex_fdt_no_map(unsigned long unused)
+{
+	ex_fdt_map()->nameoff = ex_fdt_prop(0, "compatible")->nameoff;
 	return 0;
 }
 
@@ -520,7 +527,7 @@ static const struct ex_mutation ex_mutations[] = {
 	{ "fdt_prop_len_huge", ex_fdt_map_len, 0xffffffff },
 	{ "fdt_prop_len_short", ex_fdt_map_len, 5 },
 	{ "fdt_prop_name", ex_fdt_map_nameoff, 0x7fffffff },
-	{ "fdt_no_map", ex_fdt_map_nameoff, 0 },
+	{ "fdt_no_map", ex_fdt_no_map, 0 },
 	{ "fdt_map_null", ex_fdt_map_value, 0 },
 	{ "fdt_format", ex_fdt_compatible, '3' },
 	{ "fdt_not_preserved", ex_fdt_unpreserve, 0 },

@@ -328,15 +328,19 @@ static int __init kho_reserve_claims(void)
 	return err;
 }
 
+static void __init kho_keep_claims(void)
+{
+	if (kho_reserve_claims())
+		pr_warn("memory that the previous kernel preserved is reused\n");
+	kho_map_release(&kho_in.map);
+}
+
 static void __init kho_reject(const char *why, phys_addr_t where)
 {
 	pr_err("what the previous kernel handed over is lost: %s (%pa); disabling KHO revival\n",
 	       why, &where);
 
-	if (kho_reserve_claims())
-		pr_warn("memory that the previous kernel preserved is reused\n");
-	kho_map_release(&kho_in.map);
-
+	kho_keep_claims();
 	memblock_clear_kho_scratch_only();
 	kho_scratch_cnt = 0;
 	kho_scratch = NULL;
@@ -466,8 +470,14 @@ void __init kho_memory_init_early(void)
 	struct kho_rejection rej;
 	struct kho_map_run block;
 
-	if (!is_kho_boot())
+	if (!is_kho_boot()) {
+		/* The FDT was sound, scratch was not: at least keep off the blocks. */
+		if (kho_in.map_root) {
+			kho_map_check(&kho_in.map, &kho_env, kho_in.map_root, &rej);
+			kho_keep_claims();
+		}
 		return;
+	}
 
 	kho_scratch = phys_to_virt(kho_in.scratch);
 	kho_scratch_cnt = kho_in.nr_scratch;

@@ -422,7 +422,9 @@ bool kho_map_next_node(struct kho_map *map, phys_addr_t from, phys_addr_t *node)
 	struct kho_radix_view view = kho_radix_view_of(&map->nodes);
 	unsigned long first, last;
 
-	if (!kho_radix_next_run(&view, NULL, PFN_UP(from), &first, &last))
+	/* PFN_UP() would wrap at the top. */
+	if (!kho_radix_next_run(&view, NULL, PHYS_PFN(from) + !PAGE_ALIGNED(from),
+				&first, &last))
 		return false;
 	*node = PFN_PHYS(first);
 	return true;

@@ -70,8 +70,8 @@ static void radix_test_exit(struct kunit *test)
 }
 
 struct trace {
-	unsigned long keys[64];
-	phys_addr_t nodes[64];
+	unsigned long keys[16];
+	phys_addr_t nodes[32];
 	unsigned int nr_keys, nr_nodes;
 	int stop_at;	/* number of calls, 0: never */
 };

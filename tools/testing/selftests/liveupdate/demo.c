@@ -54,7 +54,7 @@ static void new_kernel(struct lu_run *run)
 		uts.release, boot_id(), uptime());
 	LU_CHECK(lu_dmesg_has("KHO: exec from"), "this kernel was handed nothing");
 	kho_do("restore");
-	lu_tell("Survived: every preserved piece, %lld of them, each at its place, each byte as it was.",
+	lu_tell("Survived: all %lld preserved pieces, each at its place, each byte as it was.",
 		kho_state("items"));
 	kho_do("free");
 	lu_tell("Their memory was given back to the system. All other memory is the new kernel's.");

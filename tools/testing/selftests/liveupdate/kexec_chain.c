@@ -18,7 +18,7 @@ static void fresh_kernel(struct lu_run *run)
 
 	snprintf(id, sizeof(id), "%.36s", lu_read("/proc/sys/kernel/random/boot_id"));
 	if (run->stage)
-		LU_CHECK(strcmp(id, lu_get(run, "id")), "the kernel is the one of the stage before");
+		LU_CHECK(strcmp(id, lu_get(run, "id")), "the kernel is that of the stage before");
 	lu_set(run, "id", "%s", id);
 	lu_set(run, "kernels", "%lld", run->stage ? lu_get_num(run, "kernels") + 1 : 1);
 }

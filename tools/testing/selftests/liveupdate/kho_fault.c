@@ -60,13 +60,14 @@ struct state {
 
 static void look(struct state *s)
 {
+	const char *look = kho_look();
 	int fd;
 
-	s->blocks = kho_state("blocks");
-	s->hash = kho_state("block_hash");
-	s->nodes = kho_state("tree_nodes");
-	s->vmalloc = kho_state("vmalloc");
-	s->free = kho_state("free");
+	s->blocks = kho_find(look, "blocks");
+	s->hash = kho_find(look, "block_hash");
+	s->nodes = kho_find(look, "tree_nodes");
+	s->vmalloc = kho_find(look, "vmalloc");
+	s->free = kho_find(look, "free");
 	memset(s->fdt, 0, sizeof(s->fdt));
 	fd = LU_OK(open("/sys/kernel/debug/kho/out/fdt", O_RDONLY | O_CLOEXEC));
 	LU_CHECK(read(fd, s->fdt, sizeof(s->fdt)) > 0, "an empty root FDT");
@@ -166,7 +167,8 @@ static void after_all(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(first_preserve, "mem=1G flavour=debug append=kho=on timeout=120", first_preserve, after_all);
+LU_TEST(first_preserve, "mem=1G flavour=debug append=kho=on timeout=120",
+	first_preserve, after_all);
 
 /* Restoring: what cannot be restored for lack of memory stays where it is. */
 static void leave(struct lu_run *run)

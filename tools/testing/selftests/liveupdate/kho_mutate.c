@@ -19,7 +19,8 @@ static void check_rejected(const struct damage *damage)
 	char line[256] = "";
 	int count = kho_log_count(KHO_LOST, line, sizeof(line));
 
-	LU_CHECK(count == 1, "after %s the log has %d lines of '%s'", damage->name, count, KHO_LOST);
+	LU_CHECK(count == 1, "after %s the log has %d lines of '%s'", damage->name, count,
+		 KHO_LOST);
 	LU_CHECK(strstr(line, damage->why), "after %s the log says '%s' and not '%s'",
 		 damage->name, line, damage->why);
 	lu_note("%s: %s", damage->name, line);
@@ -100,7 +101,7 @@ static void tree_damage(struct lu_run *run)
 	DAMAGE(tree_damages);
 }
 
-LU_TEST(tree, "mem=1G cpus=2 numa=2 flavour=prod append=kho=on timeout=200",
+LU_TEST(tree, "cpus=2 numa=500M,524M flavour=prod append=kho=on timeout=200",
 	STAGES_15(tree_damage), tree_damage, tree_damage, tree_damage, tree_damage);
 
 static const struct damage scratch_damages[] = {

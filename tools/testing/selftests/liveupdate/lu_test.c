@@ -332,7 +332,8 @@ static int run_here(void)
 		pid_t pid;
 
 		if (c->stage[1] || has_word(c, "own") || has_word(c, "fails=")) {
-			ksft_test_result_skip("%s: needs a machine of its own: ./lu check\n", c->name);
+			ksft_test_result_skip("%s: needs a machine of its own: ./lu check\n",
+					      c->name);
 			continue;
 		}
 		fflush(stdout);
