@@ -423,7 +423,7 @@ bool kho_map_next_node(struct kho_map *map, phys_addr_t from, phys_addr_t *node)
 	unsigned long first, last;
 
 	/* PFN_UP() would wrap at the top. */
-	if (!kho_radix_next_run(&view, NULL, PHYS_PFN(from) + !PAGE_ALIGNED(from),
+	if (!kho_radix_next_run(&view, NULL, PHYS_PFN(from) + !IS_ALIGNED(from, PAGE_SIZE),
 				&first, &last))
 		return false;
 	*node = PFN_PHYS(first);
