@@ -149,7 +149,7 @@ arm64_objects() {
 		for patch in $(series_patches); do
 			sed -n 's,^+++ b/\(.*\.c\)$,\1,p' "$LU_TOP/patches/$patch"
 		done | grep -E '^(kernel|mm|drivers|lib|arch/arm64)/'
-	} | grep -vE '(_kunit|test_.*)\.c$' | sort -u | sed 's/\.c$/.o/'
+	} | grep -vE '(_kunit|test_.*|kho_exercise.*)\.c$' | sort -u | sed 's/\.c$/.o/'
 }
 
 # The exported series is the tree: nothing missing, nothing stale, git am takes it.

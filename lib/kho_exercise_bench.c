@@ -11,6 +11,7 @@
 #include <linux/kexec_handover.h>
 #include <linux/kho_radix_tree.h>
 #include <linux/memory_hotplug.h>
+#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
 #include <linux/pagemap.h>
