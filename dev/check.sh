@@ -10,6 +10,12 @@ host_tests() {
 	find "$LU_DEV/tests" -name '*.sh' -type f -perm -u+x 2> /dev/null | sort
 }
 
+# The names of our KUnit suites, with commas between.
+kunit_suites() {
+	(cd "$LU_TOP" && overlay_files | grep '_kunit\.c$' | xargs -r -d '\n' grep -h -A 2 'struct kunit_suite') |
+		sed -n 's/.*\.name = "\(.*\)".*/\1/p' | paste -sd, -
+}
+
 cmd_check() {
 	local args=() patterns=() flavour wanted f
 
@@ -34,7 +40,8 @@ cmd_check() {
 	while read -r f; do
 		args+=(--host "$f")
 	done < <(host_tests)
-	args+=(--programs "$LU_PROGRAMS" --logs "$LU_LOGS/check" --jobs "$LU_JOBS" --kunit debug)
+	args+=(--programs "$LU_PROGRAMS" --logs "$LU_LOGS/check" --jobs "$LU_JOBS"
+		--kunit "debug=$(kunit_suites)")
 	wanted=$("$LU_TESTS/vm/run.py" "${args[@]}" --list -- "${patterns[@]}")
 	if [[ " ${args[*]} " == *" --list "* ]]; then
 		printf '%s\n' "$wanted"

@@ -12,8 +12,8 @@ trap 'rm -rf -- "$work"' EXIT
 echo "KTAP version 1"
 echo "1..2"
 cd "$top/build/linux" || exit 1
-cp -r --parents tools/testing/memblock tools/include tools/lib tools/scripts \
-	arch/x86/include mm lib include "$work/"
+cp -r --parents tools/testing/memblock tools/arch tools/include tools/lib tools/scripts \
+	tools/testing/selftests/kselftest.h arch/x86/include mm lib include "$work/"
 number=0
 status=0
 for options in "" "NUMA=1"; do

@@ -130,7 +130,7 @@ LU_TEST(kexec_load, "mem=512M own append=kho=on", by_kexec_load);
 /* Scratch that is too small is said at load, and nothing is harmed. */
 static void too_small(struct lu_run *run)
 {
-	LU_EQ(lu_kexec_load("/boot/bzImage", lu_cmdline(), 0), -EADDRNOTAVAIL);
+	LU_EQ(lu_kexec_load("/boot/bzImage.prod", lu_cmdline(), 0), -EADDRNOTAVAIL);
 	LU_CHECK(lu_dmesg_has("does not fit into scratch"), "the log does not say why");
 	kho_check_cold();
 	(void)run;

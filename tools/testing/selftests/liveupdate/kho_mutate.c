@@ -89,7 +89,7 @@ static const struct damage tree_damages[] = {
 	{ "block_not_ram_huge", "preserved block is not in RAM" },
 	{ "block_in_scratch", "preserved block is in scratch" },
 	{ "block_around_scratch", "preserved block is in scratch" },
-	{ "block_overlap", "preserved blocks overlap" },
+	{ "block_overlap", "overlap" },
 	{ "block_is_node", "preserved block overlaps a page of the map" },
 	{ "block_order", "preserved block has a bad order" },
 	{ "block_key_0", "preserved block has a bad order" },

@@ -138,9 +138,13 @@ class Runner:
                         found.append(case)
         return found
 
-    def kunit_wanted(self):
-        # KUnit's cases are known only once they ran: a pattern may name some of them.
-        return any("kunit" in p or self.args.kunit for p in self.args.pattern or ["kunit"])
+    def kunit_flavours(self):
+        """KUnit's cases are known only once they ran, but the suites are."""
+        for kunit in self.args.kunit:
+            flavour, _, suites = kunit.partition("=")
+            if any("kunit" in p for p in self.args.pattern) or any(
+                    self.wanted(f"kunit.{suite}@{flavour}") for suite in suites.split(",")):
+                yield flavour
 
     def accelerator(self, flavour):
         if flavour not in self.accels:
@@ -325,7 +329,7 @@ class Runner:
         cases = self.cases()
         hosts = [h for h in self.args.host
                  if self.wanted(f"host.{os.path.basename(h).partition('.')[0]}")]
-        kunit = [f for f in self.args.kunit if self.kunit_wanted()]
+        kunit = list(self.kunit_flavours())
         if self.args.list:
             for name in [str(c) for c in cases] + [f"kunit@{f}" for f in kunit] + [
                     f"host.{os.path.basename(h).partition('.')[0]}" for h in hosts]:
@@ -353,8 +357,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--programs", required=True, help="the folder with the test programs")
     parser.add_argument("--image", action="append", default=[], metavar="FLAVOUR=BZIMAGE")
-    parser.add_argument("--kunit", action="append", default=[], metavar="FLAVOUR",
-                        help="run the KUnit cases of that kernel")
+    parser.add_argument("--kunit", action="append", default=[], metavar="FLAVOUR=SUITE,...",
+                        help="that kernel has these KUnit suites of ours")
     parser.add_argument("--host", action="append", default=[], metavar="FILE",
                         help="an executable that prints KTAP")
     parser.add_argument("--logs", required=True)
