@@ -95,7 +95,7 @@ static void options(struct lu_run *run)
 	update(run);
 }
 
-LU_TEST(boot_options, "mem=1G cpus=2 append=kho=on append=hugepages=32 "
+LU_TEST(boot_options, "mem=1G cpus=2 flavour=prod append=kho=on append=hugepages=32 "
 	"append=swiotlb=force",
 	options, options, options);
 
