@@ -82,12 +82,13 @@ lint_checkpatch() {
 	return "$rc"
 }
 
+# What it finds is on stdout; on stderr are tracebacks of a script that lacks its packages.
 run_checkpatch() { # FILE IGNORE OPTIONS...
 	local file=$1 ignore=$2
 	shift 2
 
 	(cd "$LU_TREE" && perl scripts/checkpatch.pl --strict --no-summary --terse --color=never \
-		--ignore "$ignore" "$@" "$file")
+		--ignore "$ignore" "$@" "$file" 2> /dev/null)
 }
 
 # Each message of KHO is explained in the admin guide, and none that is gone.

@@ -180,7 +180,8 @@ static void under_pressure(struct lu_run *run)
 		lu_read_key("/proc/meminfo", "MemFree"));
 }
 
-LU_TEST(scratch_stays_movable, "mem=1G cpus=2 flavour=prod append=kho=on", under_pressure, under_pressure);
+LU_TEST(scratch_stays_movable, "mem=1G cpus=2 flavour=prod append=kho=on",
+	under_pressure, under_pressure);
 
 /* The crash kernel of a kernel that took over: it boots, and leaves all alone. */
 static void load_crash(struct lu_run *run)
