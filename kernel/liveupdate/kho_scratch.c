@@ -67,7 +67,8 @@ bool kho_scratch_overlap(phys_addr_t phys, size_t size)
 	for (i = 0; i < kho_scratch_cnt; i++) {
 		struct kho_scratch *area = &kho_scratch[i];
 
-		if (phys < area->addr + area->size && area->addr < phys + size)
+		if (area->size && phys < area->addr + area->size &&
+		    area->addr < phys + size)
 			return true;
 	}
 
