@@ -66,12 +66,15 @@ base_commit() { # FOLDER VERSION
 	echo "$2" > "$1/.git/lu-base-version"
 }
 
+# MAINTAINERS in the tree is made from ours, see merge_maintainers().
+EDITS=(. ':(exclude)MAINTAINERS')
+
 # The tree's own edits that are in no patch yet; empty output: none.
 tree_edits() {
 	local patched
 
 	patched=$(cat "$LU_TREE/.git/lu-patched" 2> /dev/null || echo base)
-	tree_git diff --name-only "$patched" --
+	tree_git diff --name-only "$patched" -- "${EDITS[@]}"
 }
 
 prepare_base() {
