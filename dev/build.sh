@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# build.sh: the kernel of a flavour, in build/prod or build/debug.
+# build.sh: the kernel of a flavour, in build/prod, build/debug or build/bare.
 
 # What a build is made of, in a second: patches, our files, edits, configuration, tools.
 build_key() { # FLAVOUR
@@ -62,7 +62,7 @@ build_kernel() {
 cmd_build() {
 	local flavour=${1:-prod}
 
-	[ $# -le 1 ] || die "build: takes one flavour, prod or debug"
+	[ $# -le 1 ] || die "build: takes one flavour: prod, debug or bare"
 	flavour_fragments "$flavour" > /dev/null
 	build_kernel "$flavour"
 	echo "$LU_OUT/$flavour/arch/x86/boot/bzImage"

@@ -42,16 +42,14 @@ cmd_check() {
 	done < <(host_tests)
 	args+=(--programs "$LU_PROGRAMS" --logs "$LU_LOGS/check" --jobs "$LU_JOBS"
 		--kunit "debug=$(kunit_suites)")
-	wanted=$("$LU_TESTS/vm/run.py" "${args[@]}" --list -- "${patterns[@]}")
 	if [[ " ${args[*]} " == *" --list "* ]]; then
-		printf '%s\n' "$wanted"
+		"$LU_TESTS/vm/run.py" "${args[@]}" -- "${patterns[@]}"
 		return 0
 	fi
-	for flavour in prod debug; do
-		if grep -q "@$flavour\$" <<< "$wanted"; then
-			build_kernel "$flavour"
-			args+=(--image "$flavour=$LU_OUT/$flavour/arch/x86/boot/bzImage")
-		fi
+	wanted=$("$LU_TESTS/vm/run.py" "${args[@]}" --needs -- "${patterns[@]}")
+	for flavour in $wanted; do
+		build_kernel "$flavour"
+		args+=(--image "$flavour=$LU_OUT/$flavour/arch/x86/boot/bzImage")
 	done
 	"$LU_TESTS/vm/run.py" "${args[@]}" -- "${patterns[@]}" 9>&-
 }

@@ -33,6 +33,8 @@ from machine import Machine, Spec, interrupt_all
 
 # How much longer than on an idle machine a case may take among others.
 CROWD = 4
+# What KUnit needs on the command line: else the suites have nothing to test.
+KUNIT = ["kunit.enable=1", "kho=on", "liveupdate=on"]
 TAIL = 15
 
 
@@ -167,7 +169,7 @@ class Runner:
 
     def boot(self, cases, flavour, folder, append=()):
         """One machine for cases; sets their status. Returns (timed out, log)."""
-        spec = cases[0].spec if cases else Spec(timeout=60)
+        spec = cases[0].spec if cases else Spec(mem="1G", timeout=60)
         accelerator = self.accelerator(flavour)
         by_name = {(c.program, c.name): c for c in cases}
         limit = max([spec.timeout] + [c.spec.timeout for c in cases]) + 2 * len(cases)
@@ -266,7 +268,7 @@ class Runner:
 
     def run_kunit(self, flavour):
         folder = os.path.join(self.args.logs, f"kunit@{flavour}")
-        timed_out, limit, log = self.boot([], flavour, folder, ["kunit.enable=1"])
+        timed_out, limit, log = self.boot([], flavour, folder, KUNIT)
         results, trouble = kernellog.kunit_results(log)
         if timed_out:
             trouble.append(f"ended by the time limit of {limit:.0f} s")
@@ -330,6 +332,11 @@ class Runner:
         hosts = [h for h in self.args.host
                  if self.wanted(f"host.{os.path.basename(h).partition('.')[0]}")]
         kunit = list(self.kunit_flavours())
+        if self.args.needs:
+            for name in sorted({c.flavour for c in cases} | set(kunit) |
+                               {i for c in cases for i in c.spec.image}, reverse=True):
+                print(name)
+            return 0
         if self.args.list:
             for name in [str(c) for c in cases] + [f"kunit@{f}" for f in kunit] + [
                     f"host.{os.path.basename(h).partition('.')[0]}" for h in hosts]:
@@ -363,7 +370,8 @@ def main():
                         help="an executable that prints KTAP")
     parser.add_argument("--logs", required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--list", action="store_true", help="the names of the tests")
+    parser.add_argument("--needs", action="store_true", help="the kernels that they need")
     parser.add_argument("pattern", nargs="*")
     args = parser.parse_args()
     interrupt_all()
