@@ -188,7 +188,7 @@ long long lu_read_key(const char *path, const char *key)
 
 	for (; p; p = strchr(p, '\n')) {
 		p += *p == '\n';
-		if (!strncmp(p, key, len))
+		if (!strncmp(p, key, len) && (!len || strchr(": \t", p[len])))
 			return strtoll(p + len + strspn(p + len, ": \t"), NULL, 0);
 		if (!*p)
 			break;
