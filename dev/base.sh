@@ -67,14 +67,14 @@ base_commit() { # FOLDER VERSION
 }
 
 # MAINTAINERS in the tree is made from ours, see merge_maintainers().
-EDITS=(. ':(exclude)MAINTAINERS')
+EDIT_PATHS=(. ':(exclude)MAINTAINERS')
 
 # The tree's own edits that are in no patch yet; empty output: none.
 tree_edits() {
 	local patched
 
 	patched=$(cat "$LU_TREE/.git/lu-patched" 2> /dev/null || echo base)
-	tree_git diff --name-only "$patched" -- "${EDITS[@]}"
+	tree_git diff --name-only "$patched" -- "${EDIT_PATHS[@]}"
 }
 
 prepare_base() {

@@ -83,14 +83,14 @@ cmd_patch() {
 	work=$(cat "$LU_TREE/.git/lu-patched")
 	if [ -z "$topic" ]; then
 		say "edited in build/linux and in no patch yet:"
-		tree_git --no-pager diff --stat "$work" -- "${EDITS[@]}" >&2
+		tree_git --no-pager diff --stat "$work" -- "${EDIT_PATHS[@]}" >&2
 		say "./lu patch TOPIC makes them a patch"
 		return 0
 	fi
 
 	rm -rf -- "$tmp"
 	mkdir -p "$tmp"
-	tree_git diff --full-index --binary "$work" -- "${EDITS[@]}" > "$diff"
+	tree_git diff --full-index --binary "$work" -- "${EDIT_PATHS[@]}" > "$diff"
 	patch=$(series_patches | grep -E "^[0-9]{4}-$topic\.patch$" || :)
 	if [ -n "$patch" ]; then
 		refresh_patches "$diff" "$patch" "$tmp" > "$LU_LOGS/patch.log" 2>&1 ||
