@@ -724,6 +724,9 @@ static int state_show(struct seq_file *m, void *v)
 	seq_printf(m, "kho_boot: %d\nenabled: %d\n", is_kho_boot(), kho_is_enabled());
 	seq_printf(m, "managed: %lu\nfree: %lu\nvmalloc: %lu\n", totalram_pages(),
 		   global_zone_page_state(NR_FREE_PAGES), vmalloc_nr_pages());
+	seq_printf(m, "slab: %lu\n",
+		   global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B) +
+		   global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B));
 	seq_printf(m, "range: %d\ntext: 0x%llx\ntext_in_scratch: %d\n", !!ex_range_size,
 		   (u64)text, kho_scratch_overlap(text, _end - _text));
 	ex_show_out(m);

@@ -78,13 +78,7 @@ static void gigantic(struct lu_run *run)
 	update(run);
 }
 
-/*
- * Not in the debug flavour: with DEBUG_VM_PGFLAGS and deferred struct pages the base
- * kernel trips over any gigantic page at boot (hugetlb_folio_init_tail_vmemmap()
- * clears a flag of a struct page before it initialises it).
- */
-LU_TEST(large_machine, "mem=6G cpus=2 flavour=prod append=kho=on append=hugepagesz=1G "
-	"append=hugepages=1",
+LU_TEST(large_machine, "mem=6G cpus=2 append=kho=on append=hugepagesz=1G append=hugepages=1",
 	gigantic, gigantic, gigantic);
 
 static void options(struct lu_run *run)
@@ -92,12 +86,26 @@ static void options(struct lu_run *run)
 	LU_EQ(lu_read_key("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", ""), 32);
 	LU_CHECK(lu_read_key("/sys/kernel/debug/swiotlb/io_tlb_nslabs", "") > 0,
 		 "there is no swiotlb");
+	LU_CHECK(lu_dmesg_has("cma: Reserved 32 MiB"), "there is no CMA area");
 	update(run);
 }
 
-LU_TEST(boot_options, "mem=1G cpus=2 flavour=prod append=kho=on append=hugepages=32 "
-	"append=swiotlb=force",
+LU_TEST(boot_options, "mem=2G cpus=2 append=kho=on append=hugepages=32 "
+	"append=swiotlb=force append=cma=32M",
 	options, options, options);
+
+static void gigantic_cma(struct lu_run *run)
+{
+	LU_CHECK(lu_dmesg_has("hugetlb_cma: reserved 1024 MiB"), "there is no hugetlb_cma");
+	update(run);
+}
+
+LU_TEST(hugetlb_cma, "mem=6G cpus=2 flavour=prod append=kho=on append=hugetlb_cma=1G",
+	gigantic_cma, gigantic_cma, gigantic_cma);
+
+/* All struct pages are set up in one go, early_page_ext says so. */
+LU_TEST(no_deferred_init, "mem=2G cpus=2 flavour=debug append=kho=on append=early_page_ext",
+	update, update, update);
 
 /*
  * Where the kernel is differs from boot to boot, but it is always in scratch, and

@@ -125,7 +125,7 @@ static void by_kexec_load(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(kexec_load, "mem=512M own append=kho=on", by_kexec_load);
+LU_TEST(kexec_load, "mem=1G own append=kho=on", by_kexec_load);
 
 /* Scratch that is too small is said at load, and nothing is harmed. */
 static void too_small(struct lu_run *run)
@@ -181,6 +181,9 @@ static void under_pressure(struct lu_run *run)
 }
 
 LU_TEST(scratch_stays_movable, "mem=1G cpus=2 flavour=prod append=kho=on",
+	under_pressure, under_pressure);
+/* KASAN takes an eighth, and its shadow is in nobody's way. */
+LU_TEST(scratch_stays_movable_debug, "mem=2G cpus=2 flavour=debug append=kho=on",
 	under_pressure, under_pressure);
 
 /* The crash kernel of a kernel that took over: it boots, and leaves all alone. */

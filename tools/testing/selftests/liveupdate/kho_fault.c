@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kho_fault: each allocation on the way of preserving something fails once. The
+ * call says so, all is as it was before, and nothing leaks.
+ *
+ * fail-nth of this very task is used: the first, second, ... allocation of one
+ * verb of the exerciser fails, until it gets through without.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+
+#include "kho_common.h"
+
+static void write_if_there(const char *path, const char *text)
+{
+	if (!access(path, W_OK))
+		lu_write(path, text);
+}
+
+static void all_allocations(void)
+{
+	if (access("/proc/self/fail-nth", W_OK))
+		lu_skip("no /proc/self/fail-nth (CONFIG_FAULT_INJECTION)");
+	write_if_there("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	write_if_there("/sys/kernel/debug/failslab/verbose", "0");
+	write_if_there("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	write_if_there("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N");
+	write_if_there("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	write_if_there("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+}
+
+/* Open already: nothing but the verb itself is to fail. */
+static int nth_fd = -1, verb_fd = -1;
+
+/* The verb with its @nth allocation failing; @done if there were not as many. */
+static int try_nth(const char *verb, int nth, bool *done)
+{
+	char text[16];
+	int len, ret;
+
+	if (nth_fd < 0) {
+		nth_fd = LU_OK(open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC));
+		verb_fd = LU_OK(open(KHO_EXERCISE "do", O_WRONLY | O_CLOEXEC));
+	}
+	len = snprintf(text, sizeof(text), "%d", nth);
+	LU_EQ(pwrite(nth_fd, text, len, 0), len);
+	ret = write(verb_fd, verb, strlen(verb)) < 0 ? -errno : 0;
+	memset(text, 0, sizeof(text));
+	LU_CHECK(pread(nth_fd, text, sizeof(text) - 1, 0) > 0, "/proc/self/fail-nth: %m");
+	*done = atoi(text) != 0;
+	LU_EQ(pwrite(nth_fd, "0", 1, 0), 1);
+	return ret;
+}
+
+struct state {
+	long long blocks, hash, nodes, free, vmalloc;
+	char fdt[4096];
+};
+
+static void look(struct state *s)
+{
+	const char *look = kho_look();
+	int fd;
+
+	s->blocks = kho_find(look, "blocks");
+	s->hash = kho_find(look, "block_hash");
+	s->nodes = kho_find(look, "tree_nodes");
+	s->vmalloc = kho_find(look, "vmalloc");
+	/* What slab keeps for later, KASAN's quarantine among it, is not lost. */
+	s->free = kho_find(look, "free") + kho_find(look, "slab");
+	memset(s->fdt, 0, sizeof(s->fdt));
+	fd = LU_OK(open("/sys/kernel/debug/kho/out/fdt", O_RDONLY | O_CLOEXEC));
+	LU_CHECK(read(fd, s->fdt, sizeof(s->fdt)) > 0, "an empty root FDT");
+	close(fd);
+}
+
+/* Each allocation in turn; how many times the verb was refused. */
+static int sweep(const char *kind, const struct state *before)
+{
+	static struct state after;
+	int nth, refused = 0;
+	bool done = false;
+
+	for (nth = 1; !done; nth++) {
+		int ret = try_nth("preserve", nth, &done);
+
+		LU_CHECK(nth < 5000, "%s: no end of allocations", kind);
+		if (!ret) {
+			/* What is only for the eyes may be missing. */
+			kho_do("unpreserve");
+		} else {
+			LU_CHECK(ret == -ENOMEM, "%s: allocation %d: %s", kind, nth,
+				 strerror(-ret));
+			refused++;
+		}
+		look(&after);
+		LU_CHECK(after.blocks == before->blocks && after.hash == before->hash,
+			 "%s: allocation %d: %lld blocks preserved, not %lld", kind, nth,
+			 after.blocks, before->blocks);
+		LU_CHECK(after.nodes >= before->nodes, "%s: allocation %d: %lld tables, not %lld",
+			 kind, nth, after.nodes, before->nodes);
+		LU_EQ(after.vmalloc, before->vmalloc);
+		LU_CHECK(!memcmp(after.fdt, before->fdt, sizeof(after.fdt)),
+			 "%s: allocation %d: the root FDT has changed", kind, nth);
+	}
+	LU_CHECK(refused > 0, "%s: nothing was refused", kind);
+	return refused;
+}
+
+/*
+ * A leak of one page in one of these paths shows after this many sweeps. Tables of the
+ * tree are not lost: they stay for where pages have come from once.
+ */
+#define SWEEPS	16
+
+static void preserve_fails(const char *kind)
+{
+	static struct state before, after;
+	int refused = 0;
+	long long lost;
+
+	kho_do("alloc 9 %s", kind);
+	/* Once without: tables of the tree stay, and caches fill. */
+	for (int i = 0; i < 2; i++) {
+		kho_do("preserve");
+		kho_do("unpreserve");
+	}
+	look(&before);
+	sweep(kind, &before);
+	look(&before);
+	for (int i = 0; i < SWEEPS; i++)
+		refused = sweep(kind, &before);
+	look(&after);
+	lost = before.free - after.free - (after.nodes - before.nodes);
+	lu_note("%s: %d allocations refused, %lld pages lost in %d sweeps", kind, refused, lost,
+		SWEEPS);
+	LU_CHECK(lost < SWEEPS, "%s: %lld pages lost", kind, lost);
+	kho_do("verify");
+	kho_do("free");
+}
+
+static void preserve(struct lu_run *run)
+{
+	all_allocations();
+	preserve_fails("folio");
+	preserve_fails("pages");
+	preserve_fails("vmalloc");
+	preserve_fails("tree");
+	(void)run;
+}
+
+LU_TEST(preserve, "mem=2G flavour=debug own append=kho=on timeout=120", preserve);
+
+/* The same with a tree that has no tables yet: those of the call are given back. */
+static void first_preserve(struct lu_run *run)
+{
+	struct state before, after;
+	bool done = false;
+
+	all_allocations();
+	kho_do("alloc 9 folio");
+	look(&before);
+	for (int nth = 1; !done; nth++) {
+		int ret = try_nth("preserve", nth, &done);
+
+		LU_CHECK(nth < 5000, "no end of allocations");
+		if (ret)
+			LU_CHECK(ret == -ENOMEM, "allocation %d: %s", nth, strerror(-ret));
+		else
+			kho_do("unpreserve");
+		look(&after);
+		LU_EQ(after.blocks, before.blocks);
+		LU_EQ(after.hash, before.hash);
+	}
+	kho_do("preserve");
+	(void)run;
+}
+
+/* And what was preserved at last is as good as any. */
+static void after_all(struct lu_run *run)
+{
+	kho_check_update(1);
+	kho_do("restore");
+	kho_do("free");
+	(void)run;
+}
+
+LU_TEST(first_preserve, "mem=2G flavour=debug append=kho=on timeout=120",
+	first_preserve, after_all);
+
+/*
+ * Restoring: what cannot be restored for lack of memory stays where it is, and is no
+ * trouble for the next update. Another allocation fails in each kernel; some are of
+ * the debugging aids, which do without.
+ */
+static void restore_fails(struct lu_run *run)
+{
+	bool done;
+	int ret;
+
+	all_allocations();
+	if (run->stage) {
+		kho_check_update(run->stage);
+		ret = try_nth("restore", 4 * run->stage, &done);
+		LU_CHECK(!done, "there were less than %d allocations", 4 * run->stage);
+		lu_note("allocation %d: %s", 4 * run->stage, ret ? strerror(-ret) : "restored");
+		lu_set(run, "refused", "%lld", lu_get_num(run, "refused") + !!ret);
+		kho_try("free");
+		kho_check_kernel();
+	} else {
+		lu_set(run, "refused", "%d", 0);
+	}
+	if (run->stage + 1 < run->nr_stages) {
+		kho_do("alloc %d vmalloc", 11 + run->stage);
+		kho_do("preserve");
+	} else {
+		LU_CHECK(lu_get_num(run, "refused") > 0, "nothing was refused");
+	}
+}
+
+LU_TEST(restore, "mem=2G flavour=debug append=kho=on timeout=120", restore_fails,
+	restore_fails, restore_fails, restore_fails, restore_fails);
+
+LU_MAIN
