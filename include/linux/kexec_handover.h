@@ -30,7 +30,9 @@ bool kho_is_enabled(void);
 bool is_kho_boot(void);
 
 int kho_preserve_folio(struct folio *folio);
+int kho_preserve_folios(struct folio **folios, unsigned int nr);
 void kho_unpreserve_folio(struct folio *folio);
+bool kho_folio_is_preserved(struct folio *folio);
 int kho_preserve_pages(struct page *page, unsigned long nr_pages);
 void kho_unpreserve_pages(struct page *page, unsigned long nr_pages);
 int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *preservation);
@@ -39,7 +41,9 @@ void *kho_alloc_preserve(size_t size);
 void kho_unpreserve_free(void *mem);
 
 void kho_restore_free(void *mem);
+int kho_restorable_order(phys_addr_t phys);
 struct folio *kho_restore_folio(phys_addr_t phys);
+struct folio *kho_restore_folio_near(phys_addr_t phys, struct folio *near);
 struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages);
 void *kho_restore_vmalloc(const struct kho_vmalloc *preservation);
 
@@ -80,7 +84,17 @@ static inline int kho_preserve_folio(struct folio *folio)
 	return -EOPNOTSUPP;
 }
 
+static inline int kho_preserve_folios(struct folio **folios, unsigned int nr)
+{
+	return -EOPNOTSUPP;
+}
+
 static inline void kho_unpreserve_folio(struct folio *folio) { }
+
+static inline bool kho_folio_is_preserved(struct folio *folio)
+{
+	return false;
+}
 
 static inline int kho_preserve_pages(struct page *page, unsigned long nr_pages)
 {
@@ -107,7 +121,18 @@ static inline void kho_unpreserve_free(void *mem) { }
 
 static inline void kho_restore_free(void *mem) { }
 
+static inline int kho_restorable_order(phys_addr_t phys)
+{
+	return -ENOENT;
+}
+
 static inline struct folio *kho_restore_folio(phys_addr_t phys)
+{
+	return NULL;
+}
+
+static inline struct folio *kho_restore_folio_near(phys_addr_t phys,
+						   struct folio *near)
 {
 	return NULL;
 }

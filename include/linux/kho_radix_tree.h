@@ -42,10 +42,14 @@ static inline phys_addr_t kho_radix_decode_key(unsigned long key,
  * struct kho_radix_tree - a tree
  * @root: the table at the top, NULL as long as there is no tree
  * @lock: serializes all calls on this tree
+ * @leaf: the leaf that was used last, NULL for none
+ * @leaf_key: its lowest key
  */
 struct kho_radix_tree {
 	struct kho_radix_node *root;
 	struct mutex lock; /* see above */
+	struct kho_radix_node *leaf;
+	unsigned long leaf_key;
 };
 
 /**
@@ -88,6 +92,7 @@ int __kho_radix_init_tree(struct kho_radix_tree *tree,
 void kho_radix_destroy_tree(struct kho_radix_tree *tree);
 int kho_radix_add_key(struct kho_radix_tree *tree, unsigned long key);
 void kho_radix_del_key(struct kho_radix_tree *tree, unsigned long key);
+bool kho_radix_contains(struct kho_radix_tree *tree, unsigned long key);
 bool kho_radix_next_key(struct kho_radix_tree *tree, unsigned long from,
 			unsigned long *key);
 int kho_radix_walk_tree(struct kho_radix_tree *tree,
@@ -111,6 +116,12 @@ static inline int kho_radix_add_key(struct kho_radix_tree *tree,
 
 static inline void kho_radix_del_key(struct kho_radix_tree *tree,
 				     unsigned long key) { }
+
+static inline bool kho_radix_contains(struct kho_radix_tree *tree,
+				      unsigned long key)
+{
+	return false;
+}
 
 static inline bool kho_radix_next_key(struct kho_radix_tree *tree,
 				      unsigned long from, unsigned long *key)

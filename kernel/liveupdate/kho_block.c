@@ -9,7 +9,7 @@
  * Callers: process context, the caller serializes. Grow and restore can fail,
  * and leave the set as it was before, or empty. What a restore refuses is not
  * freed: it cannot be known whose memory a broken chain leads to, so it stays
- * reserved until the next boot.
+ * reserved until the next boot. Neither is what it has no memory for.
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
@@ -196,6 +196,28 @@ void kho_block_set_shrink(struct kho_block_set *bs, u64 count)
 		kho_block_shrink_to(bs, needed);
 }
 
+/* The blocks stay where they are, as if they had never been in the set. */
+static void kho_block_forget(struct kho_block_set *bs)
+{
+	struct kho_block *block, *next;
+
+	list_for_each_entry_safe(block, next, &bs->blocks, list)
+		kfree(block);
+	INIT_LIST_HEAD(&bs->blocks);
+	bs->nblocks = 0;
+	bs->head_pa = 0;
+}
+
+/*
+ * Only the last block may be empty. None that we write is, but there are writers
+ * that grow a set for an entry which never comes.
+ */
+static bool kho_block_count_valid(struct kho_block_set *bs,
+				  const struct kho_block_header_ser *ser)
+{
+	return ser->count <= bs->count_per_block && (ser->count || !ser->next);
+}
+
 /*
  * Follow a chain that cannot be trusted. Every so often, at intervals that double,
  * the current block becomes the one that must not come again; so a cycle is
@@ -214,7 +236,7 @@ static int kho_block_check_chain(struct kho_block_set *bs, u64 head_pa,
 		if (!kho_block_page_valid(phys))
 			return -EINVAL;
 		ser = phys_to_virt(phys);
-		if (!ser->count || ser->count > bs->count_per_block)
+		if (!kho_block_count_valid(bs, ser))
 			return -EINVAL;
 
 		if (++n == next_mark) {
@@ -233,14 +255,14 @@ static int kho_block_check_chain(struct kho_block_set *bs, u64 head_pa,
  *
  * Return: 0; -EINVAL if the chain leads to anything but preserved blocks, has no
  * end, or has a block with an impossible number of entries, -ENOSPC if there are
- * more than KHO_MAX_BLOCKS blocks: nothing is freed then. -ENOMEM: all blocks
- * are freed then.
+ * more than KHO_MAX_BLOCKS blocks, -ENOMEM. Nothing is freed then, the set is empty,
+ * and after -ENOMEM it can be tried again.
  */
 int kho_block_set_restore(struct kho_block_set *bs, u64 head_pa)
 {
 	struct kho_block_header_ser *ser;
 	long nblocks;
-	u64 phys, next;
+	u64 phys;
 	int err;
 
 	if (WARN_ON_ONCE(bs->nblocks || !bs->count_per_block))
@@ -251,22 +273,16 @@ int kho_block_set_restore(struct kho_block_set *bs, u64 head_pa)
 	if (err)
 		return err;
 
-	for (phys = head_pa; phys; phys = next) {
+	for (phys = head_pa; phys; phys = ser->next) {
 		ser = phys_to_virt(phys);
-		next = ser->next;
 		err = kho_block_append(bs, ser);
 		if (err)
-			goto err_free;
+			goto err_forget;
 	}
 	return 0;
 
-err_free:
-	kho_block_shrink_to(bs, 0);
-	for (; phys; phys = next) {
-		ser = phys_to_virt(phys);
-		next = ser->next;
-		kho_block_free_page(ser, true);
-	}
+err_forget:
+	kho_block_forget(bs);
 	return err;
 }
 

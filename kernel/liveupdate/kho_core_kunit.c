@@ -11,6 +11,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
+#include <linux/kho_page_list.h>
 #include <linux/kho/abi/kexec_handover.h>
 #include <linux/memblock.h>
 #include <linux/mm.h>
@@ -257,12 +258,15 @@ static void kho_restore_folio_test(struct kunit *test)
 		phys = page_to_phys(page);
 		KUNIT_EXPECT_NULL(test, kho_restore_folio(phys + 8));
 		KUNIT_EXPECT_NULL(test, kho_restore_folio(phys + PAGE_SIZE));
+		KUNIT_EXPECT_EQ(test, kho_restorable_order(phys + 8), -ENOENT);
+		KUNIT_EXPECT_EQ(test, kho_restorable_order(phys), order);
 		folio = kho_restore_folio(phys);
 		KUNIT_ASSERT_NOT_NULL(test, folio);
 		KUNIT_EXPECT_PTR_EQ(test, folio_page(folio, 0), page);
 		KUNIT_EXPECT_EQ(test, folio_order(folio), order);
 		KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 		KUNIT_EXPECT_NULL(test, kho_restore_folio(phys));
+		KUNIT_EXPECT_EQ(test, kho_restorable_order(phys), -ENOENT);
 		folio_put(folio);
 	}
 	KUNIT_EXPECT_NULL(test, kho_restore_folio(0));
@@ -349,9 +353,51 @@ static void kho_restore_vmalloc_test(struct kunit *test)
 	}
 }
 
+/* The same thing without a mapping. */
+static void kho_page_list_restore_test(struct kunit *test)
+{
+	for (unsigned int order = 0; order <= 2; order += 2) {
+		unsigned long managed = totalram_pages();
+		struct kho_page_list_it it;
+		struct kho_page_list list;
+		struct kho_test_area area;
+		struct page *page;
+		int *mem;
+
+		kho_test_area_init(test, &area, order);
+		/* A chunk may end early, and the last one be empty. */
+		page = kho_test_block(0);
+		KUNIT_ASSERT_NOT_NULL(test, page);
+		area.chunk->hdr.next.phys = page_to_phys(page);
+		((struct kho_vmalloc_chunk *)page_address(page))->phys[0] =
+			area.chunk->phys[KHO_TEST_BLOCKS - 1];
+		area.chunk->phys[KHO_TEST_BLOCKS - 1] = 0;
+		area.chunk = page_address(page);
+		page = kho_test_block(0);
+		KUNIT_ASSERT_NOT_NULL(test, page);
+		area.chunk->hdr.next.phys = page_to_phys(page);
+
+		KUNIT_ASSERT_EQ(test, kho_page_list_restore(&list, &area.kv), 0);
+		kho_page_list_it_init(&it, &list);
+		for (int i = 0; i < KHO_TEST_BLOCKS << order; i++) {
+			mem = kho_page_list_it_next(&it);
+			KUNIT_ASSERT_NOT_NULL(test, mem);
+			if (IS_ALIGNED(i, 1 << order))
+				KUNIT_EXPECT_EQ(test, *mem, i >> order);
+		}
+		KUNIT_EXPECT_NULL(test, kho_page_list_it_next(&it));
+		KUNIT_EXPECT_NULL(test, kho_page_list_it_next(&it));
+		KUNIT_EXPECT_EQ(test, kho_page_list_restore(&list, &area.kv), -EINVAL);
+		kho_page_list_destroy(&list);
+		KUNIT_EXPECT_EQ(test, totalram_pages(), managed);
+		kho_page_list_destroy(&list);
+	}
+}
+
 /* Whatever is wrong, nothing is taken, and a sound descriptor works later. */
 static void kho_restore_vmalloc_bad_test(struct kunit *test)
 {
+	struct kho_page_list list;
 	struct kho_test_area area;
 	struct kho_vmalloc kv;
 	u64 was;
@@ -362,6 +408,8 @@ static void kho_restore_vmalloc_bad_test(struct kunit *test)
 	kv = area.kv;							\
 	change;								\
 	KUNIT_EXPECT_NULL_MSG(test, kho_restore_vmalloc(&kv), what);	\
+	KUNIT_EXPECT_EQ(test, kho_page_list_restore(&list, &kv),	\
+			-EINVAL);					\
 } while (0)
 	KHO_TEST_BAD("no pages", kv.total_pages = 0);
 	KHO_TEST_BAD("too few", kv.total_pages--);
@@ -446,6 +494,51 @@ static void kho_preserve_vmalloc_test(struct kunit *test)
 	vfree(addr);
 }
 
+/* One chunk and two pages. */
+static void kho_page_list_test(struct kunit *test)
+{
+	const unsigned int nr = KHO_VMALLOC_SIZE + 2;
+	const struct kho_vmalloc_chunk *first, *second;
+	struct kho_page_list list = {};
+	struct kho_page_list_it it;
+	phys_addr_t phys;
+	int *mem;
+
+	kho_test_needs_outgoing(test);
+	for (unsigned int i = 0; i < nr; i++) {
+		mem = kho_page_list_append(&list);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(mem));
+		*mem = i;
+	}
+	KUNIT_EXPECT_EQ(test, list.kv.total_pages, nr);
+	KUNIT_EXPECT_EQ(test, list.kv.flags, KHO_VMALLOC_ALLOC);
+	KUNIT_EXPECT_EQ(test, list.kv.order, 0);
+
+	first = phys_to_virt(list.kv.first.phys);
+	KUNIT_ASSERT_NE(test, first->hdr.next.phys, 0);
+	second = phys_to_virt(first->hdr.next.phys);
+	KUNIT_EXPECT_EQ(test, second->hdr.next.phys, 0);
+	KUNIT_EXPECT_EQ(test, second->phys[2], 0);
+	KUNIT_EXPECT_TRUE(test, kho_test_has(list.kv.first.phys, 0));
+	KUNIT_EXPECT_TRUE(test, kho_test_has(first->hdr.next.phys, 0));
+
+	kho_page_list_it_init(&it, &list);
+	for (unsigned int i = 0; i < nr; i++) {
+		mem = kho_page_list_it_next(&it);
+		KUNIT_ASSERT_NOT_NULL(test, mem);
+		KUNIT_EXPECT_EQ(test, *mem, i);
+		phys = virt_to_phys(mem);
+		KUNIT_EXPECT_TRUE(test, kho_test_has(phys, 0));
+	}
+	KUNIT_EXPECT_NULL(test, kho_page_list_it_next(&it));
+
+	kho_page_list_destroy(&list);
+	KUNIT_EXPECT_FALSE(test, kho_test_has(phys, 0));
+	KUNIT_EXPECT_EQ(test, list.kv.first.phys, 0);
+	kho_page_list_it_init(&it, &list);
+	KUNIT_EXPECT_NULL(test, kho_page_list_it_next(&it));
+}
+
 /* Huge pages, if the machine has got some. */
 static void kho_preserve_huge_vmalloc_test(struct kunit *test)
 {
@@ -503,8 +596,10 @@ static struct kunit_case kho_core_cases[] = {
 	KUNIT_CASE(kho_restore_folio_test),
 	KUNIT_CASE(kho_restore_pages_test),
 	KUNIT_CASE(kho_restore_vmalloc_test),
+	KUNIT_CASE(kho_page_list_restore_test),
 	KUNIT_CASE(kho_restore_vmalloc_bad_test),
 	KUNIT_CASE(kho_preserve_vmalloc_test),
+	KUNIT_CASE(kho_page_list_test),
 	KUNIT_CASE(kho_preserve_huge_vmalloc_test),
 	KUNIT_CASE(kho_disabled_test),
 	{}

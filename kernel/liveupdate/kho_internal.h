@@ -6,6 +6,7 @@
  * kho_preserve.c	mark memory as preserved		(old kernel)
  * kho_restore.c	take preserved memory over		(new kernel)
  * kho_vmalloc.c	both, for vmalloc areas
+ * kho_page_list.c	both, for arrays in the format of vmalloc areas
  * kho_subtree.c	blobs by name in the root FDT, both sides
  * kho_metadata.c	release and count of the previous kernel
  * kho_reserve_mem.c	reserve_mem= regions, both sides
@@ -120,6 +121,7 @@ unsigned int kho_split_order(unsigned long pfn, unsigned long nr_pages);
 /* kho_restore.c */
 bool kho_range_is_stamped(phys_addr_t phys, unsigned long nr_pages);
 bool kho_take_pages(struct page *page, unsigned long nr_pages);
+bool kho_take_page(phys_addr_t phys);
 void kho_unrestore_pages(struct page *page, unsigned long nr_pages);
 
 /* kho_metadata.c */

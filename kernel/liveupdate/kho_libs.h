@@ -210,6 +210,11 @@ int kho_map_salvage(struct kho_map *map,
 		    int (*fn)(phys_addr_t start, phys_addr_t end, void *data),
 		    void *data);
 
+/* kho_radix.c: for several keys under one lock of a tree with a root */
+
+int kho_radix_add_key_locked(struct kho_radix_tree *tree, unsigned long key);
+void kho_radix_del_key_locked(struct kho_radix_tree *tree, unsigned long key);
+
 /* kho_radix.c: lookup in a tree that is sound, without any lock */
 
 struct kho_radix_view kho_radix_view_of(const struct kho_radix_tree *tree);

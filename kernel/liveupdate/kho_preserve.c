@@ -146,6 +146,77 @@ static int kho_may_preserve(unsigned long pfn, unsigned long nr_pages)
 	return 0;
 }
 
+/*
+ * @good is a section of which all may be preserved, which the caller remembers while it
+ * has a reference to a folio in it.
+ */
+static int kho_may_preserve_folio(struct folio *folio, unsigned long *good)
+{
+	unsigned long pfn = folio_pfn(folio), section = pfn_to_section_nr(pfn);
+	unsigned int order = folio_order(folio);
+	int err;
+
+	if (section != *good) {
+		err = kho_may_preserve(pfn, 1UL << order);
+		if (err)
+			return err;
+		if (!kho_scratch_overlap(PFN_PHYS(section_nr_to_pfn(section)),
+					 PAGE_SIZE * PAGES_PER_SECTION))
+			*good = section;
+	}
+	if (folio_test_slab(folio) || folio_is_zone_device(folio))
+		return -EINVAL;
+	if (order > MAX_PAGE_ORDER || folio_test_hugetlb(folio))
+		return -EOPNOTSUPP;
+	if (WARN_ONCE(kho_is_doubled(pfn, order),
+		      "page frame %#lx, order %u: preserved twice\n", pfn, order))
+		return -EEXIST;
+	return 0;
+}
+
+static unsigned long kho_folio_key(struct folio *folio)
+{
+	return kho_radix_encode_key(PFN_PHYS(folio_pfn(folio)),
+				    folio_order(folio));
+}
+
+/**
+ * kho_preserve_folios - preserve several folios
+ * @folios: the folios, none of which is preserved yet
+ * @nr: how many they are
+ *
+ * This is kho_preserve_folio() for each of them, at less cost.
+ *
+ * Context: process context, may sleep.
+ * Return: see kho_preserve_folio(). None of them is preserved after an error.
+ */
+int kho_preserve_folios(struct folio **folios, unsigned int nr)
+{
+	unsigned long good = NR_MEM_SECTIONS;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		err = kho_may_preserve_folio(folios[i], &good);
+		if (err)
+			return err;
+	}
+
+	guard(mutex)(&kho_out.tree.lock);
+	for (i = 0; i < nr; i++) {
+		err = kho_radix_add_key_locked(&kho_out.tree,
+					       kho_folio_key(folios[i]));
+		if (err) {
+			while (i--)
+				kho_radix_del_key_locked(&kho_out.tree,
+							 kho_folio_key(folios[i]));
+			return err;
+		}
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kho_preserve_folios);
+
 /**
  * kho_preserve_folio - preserve a folio
  * @folio: the folio
@@ -161,18 +232,7 @@ static int kho_may_preserve(unsigned long pfn, unsigned long nr_pages)
  */
 int kho_preserve_folio(struct folio *folio)
 {
-	unsigned long pfn = folio_pfn(folio);
-	unsigned int order = folio_order(folio);
-	int err;
-
-	err = kho_may_preserve(pfn, 1UL << order);
-	if (err)
-		return err;
-	if (folio_test_slab(folio) || folio_is_zone_device(folio))
-		return -EINVAL;
-	if (order > MAX_PAGE_ORDER || folio_test_hugetlb(folio))
-		return -EOPNOTSUPP;
-	return kho_add_block(pfn, order);
+	return kho_preserve_folios(&folio, 1);
 }
 EXPORT_SYMBOL_GPL(kho_preserve_folio);
 
@@ -188,6 +248,20 @@ void kho_unpreserve_folio(struct folio *folio)
 		kho_del_block(folio_pfn(folio), folio_order(folio));
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_folio);
+
+/**
+ * kho_folio_is_preserved - was kho_preserve_folio() called on it?
+ * @folio: the folio
+ *
+ * Context: process context, may sleep.
+ * Return: true if it was, and it was not unpreserved since
+ */
+bool kho_folio_is_preserved(struct folio *folio)
+{
+	return kho_out.tree.root &&
+	       kho_radix_contains(&kho_out.tree, kho_folio_key(folio));
+}
+EXPORT_SYMBOL_GPL(kho_folio_is_preserved);
 
 /* Delete the blocks below @stop from the split of [@pfn, @end). */
 static void kho_del_blocks(unsigned long pfn, unsigned long stop,

@@ -76,11 +76,6 @@ static noinline void * __ref kho_radix_alloc_early(void)
 	return memblock_alloc(PAGE_SIZE, PAGE_SIZE);
 }
 
-static noinline void __ref kho_radix_free_early(void *node)
-{
-	memblock_free(node, PAGE_SIZE);
-}
-
 VISIBLE_IF_KUNIT struct kho_radix_node *kho_radix_alloc_node(void)
 {
 	KUNIT_STATIC_STUB_REDIRECT(kho_radix_alloc_node);
@@ -95,7 +90,7 @@ VISIBLE_IF_KUNIT void kho_radix_free_node(struct kho_radix_node *node)
 	KUNIT_STATIC_STUB_REDIRECT(kho_radix_free_node, node);
 
 	if (!slab_is_available())
-		kho_radix_free_early(node);
+		memblock_free(node, PAGE_SIZE);
 	else if (PageReserved(virt_to_page(node)))
 		free_reserved_page(virt_to_page(node));
 	else
@@ -148,6 +143,7 @@ int __kho_radix_init_tree(struct kho_radix_tree *tree,
 			  struct lock_class_key *key)
 {
 	__mutex_init(&tree->lock, name, key);
+	tree->leaf = NULL;
 	tree->root = root ?: kho_radix_alloc_node();
 	return tree->root ? 0 : -ENOMEM;
 }
@@ -165,9 +161,72 @@ void kho_radix_destroy_tree(struct kho_radix_tree *tree)
 	scoped_guard(mutex, &tree->lock) {
 		kho_radix_free_branch(tree->root, KHO_RADIX_TOP);
 		tree->root = NULL;
+		tree->leaf = NULL;
 	}
 }
 EXPORT_SYMBOL_GPL(kho_radix_destroy_tree);
+
+/*
+ * The leaf that @key belongs to, if it is there. Keys come in runs, nodes stay until
+ * the tree is destroyed: the leaf of the last call is most often the right one.
+ */
+static struct kho_radix_node *kho_radix_find_leaf(struct kho_radix_tree *tree,
+						  unsigned long key)
+{
+	unsigned long leaf_key = key - kho_radix_bit(key);
+	struct kho_radix_node *node = tree->root;
+	unsigned int level;
+	u64 phys;
+
+	lockdep_assert_held(&tree->lock);
+
+	if (tree->leaf && tree->leaf_key == leaf_key)
+		return tree->leaf;
+	for (level = KHO_RADIX_TOP; level; level--) {
+		phys = node->table[kho_radix_index(key, level)];
+		if (!phys)
+			return NULL;
+		node = phys_to_virt(phys);
+	}
+	tree->leaf = node;
+	tree->leaf_key = leaf_key;
+	return node;
+}
+
+/* There is no leaf for @key: make it, with all the nodes above it, and the key. */
+static int kho_radix_add_branch(struct kho_radix_tree *tree, unsigned long key)
+{
+	struct kho_radix_node *node = tree->root, *branch;
+	unsigned int level;
+	u64 *slot;
+
+	for (level = KHO_RADIX_TOP; level; level--) {
+		slot = &node->table[kho_radix_index(key, level)];
+		if (!*slot)
+			break;
+		node = phys_to_virt(*slot);
+	}
+	branch = kho_radix_new_branch(key, level - 1);
+	if (!branch)
+		return -ENOMEM;
+	WRITE_ONCE(*slot, virt_to_phys(branch));
+	return 0;
+}
+
+/* kho_radix_add_key() for one who holds the lock already. */
+int kho_radix_add_key_locked(struct kho_radix_tree *tree, unsigned long key)
+{
+	struct kho_radix_node *leaf;
+
+	if (!kho_radix_key_valid(key))
+		return -ERANGE;
+
+	leaf = kho_radix_find_leaf(tree, key);
+	if (!leaf)
+		return kho_radix_add_branch(tree, key);
+	__set_bit(kho_radix_bit(key), kho_radix_bitmap(leaf));
+	return 0;
+}
 
 /**
  * kho_radix_add_key - add a key
@@ -179,33 +238,26 @@ EXPORT_SYMBOL_GPL(kho_radix_destroy_tree);
  */
 int kho_radix_add_key(struct kho_radix_tree *tree, unsigned long key)
 {
-	struct kho_radix_node *node, *branch;
-	unsigned int level;
-	u64 *slot;
-
 	if (WARN_ON_ONCE(!tree->root))
 		return -EINVAL;
-	if (!kho_radix_key_valid(key))
-		return -ERANGE;
 
 	guard(mutex)(&tree->lock);
-
-	node = tree->root;
-	for (level = KHO_RADIX_TOP; level; level--) {
-		slot = &node->table[kho_radix_index(key, level)];
-		if (!*slot) {
-			branch = kho_radix_new_branch(key, level - 1);
-			if (!branch)
-				return -ENOMEM;
-			WRITE_ONCE(*slot, virt_to_phys(branch));
-			return 0;
-		}
-		node = phys_to_virt(*slot);
-	}
-	__set_bit(kho_radix_bit(key), kho_radix_bitmap(node));
-	return 0;
+	return kho_radix_add_key_locked(tree, key);
 }
 EXPORT_SYMBOL_GPL(kho_radix_add_key);
+
+/* kho_radix_del_key() for one who holds the lock already. */
+void kho_radix_del_key_locked(struct kho_radix_tree *tree, unsigned long key)
+{
+	struct kho_radix_node *leaf;
+
+	if (!kho_radix_key_valid(key))
+		return;
+
+	leaf = kho_radix_find_leaf(tree, key);
+	if (!WARN_ON(!leaf))
+		__clear_bit(kho_radix_bit(key), kho_radix_bitmap(leaf));
+}
 
 /**
  * kho_radix_del_key - remove a key that was added
@@ -216,25 +268,34 @@ EXPORT_SYMBOL_GPL(kho_radix_add_key);
  */
 void kho_radix_del_key(struct kho_radix_tree *tree, unsigned long key)
 {
-	struct kho_radix_node *node;
-	unsigned int level;
-	u64 phys;
-
-	if (WARN_ON(!tree->root) || !kho_radix_key_valid(key))
+	if (WARN_ON(!tree->root))
 		return;
 
 	guard(mutex)(&tree->lock);
-
-	node = tree->root;
-	for (level = KHO_RADIX_TOP; level; level--) {
-		phys = node->table[kho_radix_index(key, level)];
-		if (WARN_ON(!phys))
-			return;
-		node = phys_to_virt(phys);
-	}
-	__clear_bit(kho_radix_bit(key), kho_radix_bitmap(node));
+	kho_radix_del_key_locked(tree, key);
 }
 EXPORT_SYMBOL_GPL(kho_radix_del_key);
+
+/**
+ * kho_radix_contains - is a key in the tree?
+ * @tree: the tree
+ * @key: the key
+ *
+ * Return: true if it is
+ */
+bool kho_radix_contains(struct kho_radix_tree *tree, unsigned long key)
+{
+	struct kho_radix_node *leaf;
+
+	if (WARN_ON_ONCE(!tree->root) || !kho_radix_key_valid(key))
+		return false;
+
+	guard(mutex)(&tree->lock);
+
+	leaf = kho_radix_find_leaf(tree, key);
+	return leaf && test_bit(kho_radix_bit(key), kho_radix_bitmap(leaf));
+}
+EXPORT_SYMBOL_GPL(kho_radix_contains);
 
 static const void *kho_radix_own_page(phys_addr_t phys, void *ctx)
 {

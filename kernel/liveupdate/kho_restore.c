@@ -43,14 +43,18 @@ static bool __ref kho_page_is_initialised(unsigned long pfn)
  * The first page of the stamped block that begins at @phys, or NULL. @private is
  * the stamp.
  */
-static struct page *kho_stamped_page(phys_addr_t phys, unsigned long *private)
+static struct page *kho_stamped_page(phys_addr_t phys, struct folio *near,
+				     unsigned long *private)
 {
 	unsigned long pfn = PHYS_PFN(phys);
 	struct page *page;
 
 	if (!PAGE_ALIGNED(phys))
 		return NULL;
-	page = pfn_to_online_page(pfn);
+	if (near && pfn_to_section_nr(folio_pfn(near)) == pfn_to_section_nr(pfn))
+		page = pfn_to_page(pfn);
+	else
+		page = pfn_to_online_page(pfn);
 	if (!page || !kho_page_is_initialised(pfn))
 		return NULL;
 	*private = READ_ONCE(page->private);
@@ -73,7 +77,7 @@ bool kho_range_is_stamped(phys_addr_t phys, unsigned long nr_pages)
 	while (nr_pages) {
 		unsigned long private, nr;
 
-		if (!kho_stamped_page(phys, &private))
+		if (!kho_stamped_page(phys, NULL, &private))
 			return false;
 		nr = 1UL << kho_stamp_order(private);
 		if (nr > nr_pages)
@@ -104,25 +108,50 @@ static bool kho_is_folio(struct page *page, unsigned int order)
 {
 	struct page *last = page + (1UL << order) - 1;
 
-	return order <= MAX_PAGE_ORDER && page_zone(page) == page_zone(last);
+	return !order ||
+	       (order <= MAX_PAGE_ORDER && page_zone(page) == page_zone(last));
 }
 
 /**
- * kho_restore_folio - take over a folio that was preserved
+ * kho_restorable_order - look at what kho_restore_folio() would give
+ * @phys: an address
+ *
+ * While this is not negative, the memory is as the old kernel left it, and nobody's.
+ *
+ * Context: any that may sleep.
+ * Return: the order of the folio that is preserved at @phys; -ENOENT if there is none,
+ * or if it was restored before
+ */
+int kho_restorable_order(phys_addr_t phys)
+{
+	unsigned long private;
+	struct page *page = kho_stamped_page(phys, NULL, &private);
+
+	if (!page || !kho_is_folio(page, kho_stamp_order(private)))
+		return -ENOENT;
+	return kho_stamp_order(private);
+}
+EXPORT_SYMBOL_GPL(kho_restorable_order);
+
+/**
+ * kho_restore_folio_near - take over a folio that was preserved
  * @phys: its address
+ * @near: a folio which the caller has restored and not given to anybody since, or
+ *	NULL. It keeps its part of memory online, so that this need not be looked up
+ *	again if they are in the same one.
  *
  * Context: may sleep.
  * Return: the folio, of the order that it was preserved with, with one reference
  * which is the caller's; NULL if no folio was preserved there, or if it was
  * restored before.
  */
-struct folio *kho_restore_folio(phys_addr_t phys)
+struct folio *kho_restore_folio_near(phys_addr_t phys, struct folio *near)
 {
 	unsigned long private, i;
 	unsigned int order;
 	struct page *page;
 
-	page = kho_stamped_page(phys, &private);
+	page = kho_stamped_page(phys, near, &private);
 	if (!page)
 		goto refuse;
 	order = kho_stamp_order(private);
@@ -142,6 +171,19 @@ refuse:
 	pr_warn_ratelimited("no folio to restore at %pa: not preserved as one, or restored before\n",
 			    &phys);
 	return NULL;
+}
+EXPORT_SYMBOL_GPL(kho_restore_folio_near);
+
+/**
+ * kho_restore_folio - take over a folio that was preserved
+ * @phys: its address
+ *
+ * Context: may sleep.
+ * Return: see kho_restore_folio_near()
+ */
+struct folio *kho_restore_folio(phys_addr_t phys)
+{
+	return kho_restore_folio_near(phys, NULL);
 }
 EXPORT_SYMBOL_GPL(kho_restore_folio);
 
@@ -183,6 +225,20 @@ bool kho_take_pages(struct page *page, unsigned long nr_pages)
 		kho_account(head, order, true);
 		done += 1UL << order;
 	}
+	return true;
+}
+
+/* kho_restore_pages() for a block of a single page, silently. */
+bool kho_take_page(phys_addr_t phys)
+{
+	unsigned long private;
+	struct page *page = kho_stamped_page(phys, NULL, &private);
+
+	if (!page || kho_stamp_order(private) || !kho_claim(page, private))
+		return false;
+	set_page_count(page, 1);
+	clear_page_tag_ref(page);
+	kho_account(page, 0, true);
 	return true;
 }
 

@@ -3,9 +3,9 @@
  * Handover format of block sets: records of one size in linked pages.
  *
  * Each block is one preserved page: a header, then the entries without any
- * padding. A linked block has at least one entry, so that an empty set is no
- * block at all. Any change needs a new KHO_FDT_COMPATIBLE (kexec_handover.h);
- * the format of the entries is the consumer's.
+ * padding. A writer links no block without an entry, so that an empty set is no
+ * block at all; a reader puts up with an empty last one. Any change needs a new
+ * KHO_FDT_COMPATIBLE (kexec_handover.h); the format of the entries is the consumer's.
  */
 #ifndef LINUX_KHO_ABI_BLOCK_H
 #define LINUX_KHO_ABI_BLOCK_H
@@ -22,7 +22,7 @@
 /**
  * struct kho_block_header_ser - head of a block
  * @next: address of the next block, 0 for none
- * @count: number of valid entries in this block, not 0
+ * @count: number of valid entries in this block
  */
 struct kho_block_header_ser {
 	u64 next;

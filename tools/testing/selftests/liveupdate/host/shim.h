@@ -35,6 +35,12 @@ typedef unsigned long long u64;
 typedef u64 phys_addr_t;
 typedef unsigned int gfp_t;
 
+/* As the uapi headers call them. */
+typedef u8 __u8;
+typedef u32 __u32;
+typedef int32_t __s32;
+typedef u64 __aligned_u64 __attribute__((aligned(8)));
+
 /* Compiler, bits and numbers */
 
 #define __packed		__attribute__((packed))
@@ -49,6 +55,7 @@ typedef unsigned int gfp_t;
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 #define IS_ALIGNED(x, a)	(((x) & ((typeof(x))(a) - 1)) == 0)
+#define ALIGN(x, a)		(((x) + (a) - 1) & ~((typeof(x))(a) - 1))
 #define ALIGN_DOWN(x, a)	((x) & ~((typeof(x))(a) - 1))
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, val)	(*(volatile typeof(x) *)&(x) = (val))
@@ -124,6 +131,8 @@ struct lock_class_key { char unused; };
 
 struct mutex { bool locked; };
 
+#define lockdep_assert_held(lock)	((lock)->locked ? (void)0 : abort())
+
 static inline void __mutex_init(struct mutex *lock, const char *name,
 				struct lock_class_key *key)
 {
@@ -175,6 +184,12 @@ struct list_head { struct list_head *next, *prev; };
 	for (pos = list_entry((head)->next, typeof(*pos), member),	\
 	     n = list_next_entry(pos, member); &pos->member != (head);	\
 	     pos = n, n = list_next_entry(n, member))
+
+static inline void INIT_LIST_HEAD(struct list_head *head)
+{
+	head->next = head;
+	head->prev = head;
+}
 
 static inline bool list_empty(const struct list_head *head)
 {
@@ -344,6 +359,7 @@ void host_stub_set(host_fn real, host_fn replacement);
 #define KUNIT_EXPECT_LE(test, a, b)	HOST_BINARY(test, false, a, <=, b)
 #define KUNIT_EXPECT_GT(test, a, b)	HOST_BINARY(test, false, a, >, b)
 #define KUNIT_EXPECT_GE(test, a, b)	HOST_BINARY(test, false, a, >=, b)
+#define KUNIT_EXPECT_EQ_MSG(test, a, b, ...)	KUNIT_EXPECT_EQ(test, a, b)
 #define KUNIT_EXPECT_NE_MSG(test, a, b, ...)	KUNIT_EXPECT_NE(test, a, b)
 #define KUNIT_EXPECT_TRUE(test, cond)	HOST_TRUE(test, false, cond)
 #define KUNIT_EXPECT_FALSE(test, cond)	HOST_TRUE(test, false, !(cond))
