@@ -42,6 +42,7 @@
 #include "../../mm/internal.h"
 #include "kho_internal.h"
 #include "kho_libs.h"
+#include "luo_timeline.h"
 
 /* 0 if this is no KHO boot */
 static phys_addr_t kho_in_fdt __ro_after_init;
@@ -203,6 +204,8 @@ void __init kho_populate(phys_addr_t fdt_phys, u64 fdt_len,
 			 phys_addr_t scratch_phys, u64 scratch_len)
 {
 	const char *why;
+
+	luo_timeline_stamp(LUO_PHASE_START);
 
 	if (is_kho_boot()) {
 		pr_warn("ignoring a second handover\n");
@@ -639,4 +642,6 @@ void __init kho_memory_init(void)
 		kho_reserve_preserved();
 	else if (kho_is_enabled())
 		kho_scratch_reserve();
+
+	luo_timeline_stamp(LUO_PHASE_KHO_READY);
 }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LUO: the descriptor of a session.
+ *
+ * Life cycle: made by an ioctl of the device, at most one open file for each session
+ * at a time. It can be passed on in all ways that descriptors can; the last close
+ * releases the session.
+ *
+ * The text of its link in /proc, "anon_inode:[luo_session] NAME", is ABI: clients tell
+ * sessions by it. The name is in it byte for byte. Each session has an inode of its
+ * own, so that fstat() tells two descriptors of one session from those of two.
+ *
+ * Whoever has the descriptor may call the ioctls, at the same time even; those that
+ * change something take turns at the session's mutex.
+ */
+
+#define pr_fmt(fmt) "luo: " fmt
+
+#include <linux/anon_inodes.h>
+#include <linux/errno.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+
+#include "luo_internal.h"
+#include "luo_ioctl.h"
+
+#define LUO_SESSION_CLASS	"[luo_session] "
+
+static int luo_session_preserve_fd(struct luo_ucmd *ucmd)
+{
+	struct liveupdate_session_preserve_fd *arg = &ucmd->arg.preserve_fd;
+
+	return luo_file_preserve(&ucmd->session->files, arg->token, arg->fd);
+}
+
+static int luo_session_unpreserve_fd(struct luo_ucmd *ucmd)
+{
+	struct liveupdate_session_unpreserve_fd *arg = &ucmd->arg.unpreserve_fd;
+
+	if (arg->reserved)
+		return -EINVAL;
+	return luo_file_unpreserve(&ucmd->session->files, arg->token);
+}
+
+static int luo_session_retrieve_fd(struct luo_ucmd *ucmd)
+{
+	int err;
+
+	err = luo_file_retrieve(&ucmd->session->files,
+				ucmd->arg.retrieve_fd.token, &ucmd->file);
+	if (!err)
+		luo_timeline_stamp(LUO_PHASE_FIRST_RETRIEVE);
+	return err;
+}
+
+static int luo_session_finish_all(struct luo_ucmd *ucmd)
+{
+	if (ucmd->arg.finish.reserved)
+		return -EINVAL;
+	return luo_session_finish(ucmd->session);
+}
+
+static int luo_session_get_name(struct luo_ucmd *ucmd)
+{
+	struct liveupdate_session_get_name *arg = &ucmd->arg.get_name;
+
+	if (arg->reserved)
+		return -EINVAL;
+	memcpy(arg->name, ucmd->session->name, sizeof(arg->name));
+	return 0;
+}
+
+static int luo_session_list_files(struct luo_ucmd *ucmd)
+{
+	struct liveupdate_session_list_files *arg = &ucmd->arg.session_list_files;
+	struct luo_list list = {
+		.cookie = arg->cookie,
+		.entries = arg->entries,
+		.entry_size = arg->entry_size,
+		.count = arg->count,
+	};
+	int err;
+
+	if (arg->reserved)
+		return -EINVAL;
+	err = luo_list_files(&list, ucmd->session);
+	arg->cookie = list.cookie;
+	arg->count = list.count;
+	return err;
+}
+
+#define LUO_SESSION_OP(_cmd, _fn, _struct, _last, ...)				\
+	LUO_IOCTL_OP(LIVEUPDATE_CMD_SESSION_BASE, _cmd, _fn, _struct, _last,	\
+		     __VA_ARGS__)
+
+static const struct luo_ioctl_op luo_session_ops[] = {
+	LUO_SESSION_OP(LIVEUPDATE_SESSION_PRESERVE_FD, luo_session_preserve_fd,
+		       struct liveupdate_session_preserve_fd, token,
+		       .outgoing = true, .locked = true),
+	LUO_SESSION_OP(LIVEUPDATE_SESSION_RETRIEVE_FD, luo_session_retrieve_fd,
+		       struct liveupdate_session_retrieve_fd, token,
+		       .incoming = true, .locked = true, .gives_fd = true),
+	LUO_SESSION_OP(LIVEUPDATE_SESSION_FINISH, luo_session_finish_all,
+		       struct liveupdate_session_finish, reserved,
+		       .incoming = true, .locked = true),
+	LUO_SESSION_OP(LIVEUPDATE_SESSION_GET_NAME, luo_session_get_name,
+		       struct liveupdate_session_get_name, name,
+		       .incoming = true, .outgoing = true),
+	LUO_SESSION_OP(LIVEUPDATE_SESSION_LIST_FILES, luo_session_list_files,
+		       struct liveupdate_session_list_files, count,
+		       .incoming = true, .outgoing = true),
+	LUO_SESSION_OP(LIVEUPDATE_SESSION_UNPRESERVE_FD, luo_session_unpreserve_fd,
+		       struct liveupdate_session_unpreserve_fd, token,
+		       .outgoing = true, .locked = true),
+};
+
+static const struct luo_ioctl_table luo_session_table = {
+	.ops = luo_session_ops,
+	.first = LIVEUPDATE_CMD_SESSION_BASE,
+	.count = ARRAY_SIZE(luo_session_ops),
+};
+
+static long luo_session_ioctl(struct file *file, unsigned int cmd,
+			      unsigned long arg)
+{
+	return luo_ioctl(&luo_session_table, cmd, arg, file->private_data);
+}
+
+static int luo_session_fd_release(struct inode *inode, struct file *file)
+{
+	/* There is none if luo_session_file_abort() has seen to it. */
+	if (file->private_data)
+		luo_session_release(file->private_data);
+	return 0;
+}
+
+#ifdef CONFIG_PROC_FS
+static void luo_session_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct liveupdate_session *session = file->private_data;
+
+	if (mutex_lock_killable(&session->mutex))
+		return;
+	seq_printf(m, "luo-session:\t%*pE\n", luo_text_len(session->name),
+		   session->name);
+	seq_printf(m, "luo-direction:\t%s\n",
+		   session->incoming ? "incoming" : "outgoing");
+	if (session->incoming)
+		seq_printf(m, "luo-finished:\t%d\nluo-damaged:\t%d\n",
+			   session->finished, session->files.damaged);
+	seq_printf(m, "luo-files:\t%llu\n", session->files.count);
+	luo_file_set_show(&session->files, m);
+	mutex_unlock(&session->mutex);
+}
+#endif
+
+static const struct file_operations luo_session_fops = {
+	.owner = THIS_MODULE,
+	.release = luo_session_fd_release,
+	.unlocked_ioctl = luo_session_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+#ifdef CONFIG_PROC_FS
+	.show_fdinfo = luo_session_show_fdinfo,
+#endif
+};
+
+/**
+ * luo_session_file - open a session
+ * @session: the session; belongs to the file from now on
+ *
+ * Return: the file, or what anon_inode_create_getfile() fails with
+ */
+struct file *luo_session_file(struct liveupdate_session *session)
+{
+	char text[sizeof(LUO_SESSION_CLASS) - 1 + sizeof(session->name)];
+
+	memcpy(text, LUO_SESSION_CLASS, sizeof(LUO_SESSION_CLASS) - 1);
+	memcpy(text + sizeof(LUO_SESSION_CLASS) - 1, session->name,
+	       sizeof(session->name));
+	return anon_inode_create_getfile(text, &luo_session_fops, session, O_RDWR,
+					 NULL);
+}
+
+/**
+ * luo_session_file_abort - undo of luo_session_file() and of what it was called for
+ * @file: nobody but the caller has ever seen it
+ */
+void luo_session_file_abort(struct file *file)
+{
+	struct liveupdate_session *session = file->private_data;
+
+	file->private_data = NULL;
+	fput(file);
+	luo_session_abort(session);
+}
