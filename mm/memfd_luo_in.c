@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Live update of memfds: the new kernel's half.
+ *
+ * What came in is untrusted: a file is only begun once its descriptor and all of its
+ * records have been found to be sound. retrieve() puts the folios into the page cache
+ * of a new memfd. If it is short of something it keeps what it has, and goes on from
+ * there the next time; finish() frees what nobody retrieved. A file that is not sound
+ * costs one line in the log, and its memory.
+ *
+ * Callers: memfd_luo.c hands both to the live update core, which calls them for one
+ * file at a time. Two files may still lead to one descriptor, or to the same folios,
+ * if the previous kernel says so: whoever takes a page first has it.
+ */
+
+#define pr_fmt(fmt) "memfd_luo: " fmt
+
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/io.h>
+#include <linux/kexec_handover.h>
+#include <linux/liveupdate.h>
+#include <linux/memcontrol.h>
+#include <linux/memfd.h>
+#include <linux/mm_inline.h>
+#include <linux/pagemap.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/xarray.h>
+#include <uapi/linux/memfd.h>
+
+#include "internal.h"
+#include "memfd_luo.h"
+
+/* Seals that make the contents immutable; F_SEAL_EXEC implies them if there is an x. */
+#define MEMFD_LUO_FIXED	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | \
+			 F_SEAL_FUTURE_WRITE)
+
+/* How many folios are put into the file at once, and how many pages are accounted. */
+#define MEMFD_LUO_BATCH		31
+#define MEMFD_LUO_ACCOUNT	512
+
+/* What the file is called here: the name it had is not handed over. */
+#define MEMFD_LUO_NAME	"memfd:luo"
+
+/**
+ * struct memfd_luo_in - a file that came in
+ * @ser: copy of its descriptor
+ * @records: its records, all of whose folios are ours
+ * @it: the records whose folios are not in @file yet
+ * @file: what the folios go into; NULL as long as nobody has asked for it
+ * @folios: the next ones, charged, all of one zone and memory cgroup
+ * @nr: how many they are
+ * @next: the one that comes after them, or NULL
+ * @nr_new: number of pages that are in @file but not accounted to it yet
+ */
+struct memfd_luo_in {
+	struct memfd_luo_ser ser;
+	struct memfd_luo_records records;
+	struct memfd_luo_it it;
+	struct file *file;
+	struct folio *folios[MEMFD_LUO_BATCH];
+	unsigned int nr;
+	struct folio *next;
+	unsigned long nr_new;
+};
+
+/* Those whose retrieve() could not go on, by the page frame of their descriptor. */
+static DEFINE_XARRAY(memfd_luo_begun);
+
+static const char *memfd_luo_check_ser(const struct memfd_luo_ser *ser)
+{
+	if (ser->size > MAX_LFS_FILESIZE)
+		return "its size is out of range";
+	if (ser->pos > MAX_LFS_FILESIZE)
+		return "its position is out of range";
+	if (ser->nr_folios > DIV_ROUND_UP(ser->size, PAGE_SIZE))
+		return "it has more folios than pages";
+	if ((ser->flags & MEMFD_LUO_RDONLY) && (ser->flags & MEMFD_LUO_WRONLY))
+		return "it is open for nothing";
+	return NULL;
+}
+
+/*
+ * Hold all records against the size, and take their folios. What a file that is not
+ * sound has taken by then is nobody's any more.
+ */
+static const char *memfd_luo_take(struct memfd_luo_in *in)
+{
+	u64 end = DIV_ROUND_UP(in->ser.size, PAGE_SIZE);
+	const struct memfd_luo_folio_ser *record;
+	struct folio *folio = NULL;
+	struct memfd_luo_it it;
+
+	memfd_luo_it_init(&it, &in->records);
+	while ((record = memfd_luo_it_next(&it))) {
+		if (!record->pfn)
+			continue;
+		if (record->flags & ~(MEMFD_LUO_FOLIO_DIRTY |
+				      MEMFD_LUO_FOLIO_UPTODATE))
+			return "a folio has unknown flags";
+		if (record->index >= end)
+			return "a folio is beyond the end of the file";
+		folio = kho_restore_folio_near(PFN_PHYS(record->pfn), folio);
+		if (!folio)
+			return "a folio is not preserved";
+		if (!folio_test_large(folio))
+			continue;
+		if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+			return "this kernel has no large folios";
+		if (!IS_ALIGNED(record->index, folio_nr_pages(folio)))
+			return "a folio is not aligned";
+		folio_set_large_rmappable(folio);
+	}
+	return NULL;
+}
+
+static const char *memfd_luo_check(struct memfd_luo_in *in)
+{
+	struct memfd_luo_records *records = &in->records;
+	const char *why;
+
+	why = memfd_luo_check_ser(&in->ser);
+	if (why || !in->ser.nr_folios)
+		return why;
+	records->nr = in->ser.nr_folios;
+	if (DIV_ROUND_UP(records->nr, MEMFD_LUO_RECORDS_PER_PAGE) >
+	    in->ser.folios.total_pages)
+		return "it has more folios than records";
+	if (kho_page_list_restore(&records->list, &in->ser.folios))
+		return "its records are not preserved";
+	why = memfd_luo_take(in);
+	if (why)
+		kho_page_list_destroy(&records->list);
+	return why;
+}
+
+/*
+ * The file that was begun with at @data, or a new one once all of it is checked; NULL
+ * if it is unsound.
+ */
+static struct memfd_luo_in *memfd_luo_open(u64 data)
+{
+	struct memfd_luo_in *in;
+	const char *why;
+
+	in = xa_erase(&memfd_luo_begun, PHYS_PFN(data));
+	if (in)
+		return in;
+
+	in = kzalloc(sizeof(*in), GFP_KERNEL | __GFP_NOFAIL);
+	why = "its descriptor is not preserved";
+	if (!data || kho_restorable_order(data))
+		goto refuse;
+	/* What is checked, and used, is the copy. */
+	in->ser = *(struct memfd_luo_ser *)phys_to_virt(data);
+	why = memfd_luo_check(in);
+	if (why)
+		goto refuse;
+
+	kho_restore_free(phys_to_virt(data));
+	memfd_luo_it_init(&in->it, &in->records);
+	return in;
+
+refuse:
+	pr_warn("memfd at %#llx cannot be restored, %s: its memory stays reserved\n",
+		data, why);
+	kfree(in);
+	return NULL;
+}
+
+/* Put it aside until somebody tries again. */
+static void memfd_luo_put_aside(struct memfd_luo_in *in, u64 data)
+{
+	xa_store(&memfd_luo_begun, PHYS_PFN(data), in, GFP_KERNEL | __GFP_NOFAIL);
+}
+
+/* The folio of the next record, NULL at the end. Nobody has seen it yet. */
+static struct folio *memfd_luo_next(struct memfd_luo_in *in)
+{
+	const struct memfd_luo_folio_ser *record;
+	struct folio *folio;
+
+	do {
+		record = memfd_luo_it_next(&in->it);
+		if (!record)
+			return NULL;
+	} while (!record->pfn);
+
+	folio = pfn_folio(record->pfn);
+	folio->index = record->index;
+	__folio_set_swapbacked(folio);
+	if (record->flags & MEMFD_LUO_FOLIO_UPTODATE)
+		__folio_mark_uptodate(folio);
+	if (record->flags & MEMFD_LUO_FOLIO_DIRTY)
+		folio_set_dirty(folio);
+	return folio;
+}
+
+/* Free it and whatever of it is left; @in may be NULL. */
+static void memfd_luo_discard(struct memfd_luo_in *in)
+{
+	struct folio *folio;
+	unsigned int i;
+
+	if (!in)
+		return;
+	for (i = 0; i < in->nr; i++)
+		folio_put(in->folios[i]);
+	if (in->next)
+		folio_put(in->next);
+	while ((folio = memfd_luo_next(in)))
+		folio_put(folio);
+	if (in->file)
+		fput(in->file);
+	kho_page_list_destroy(&in->records.list);
+	kfree(in);
+}
+
+/*
+ * F_SEAL_EXEC says that there was no x, or that all of MEMFD_LUO_FIXED is sealed. With
+ * all of them the old kernel has to say, or the one who retrieves.
+ */
+static bool memfd_luo_is_noexec(const struct memfd_luo_ser *ser)
+{
+	if (ser->flags & MEMFD_LUO_NOEXEC)
+		return true;
+	if (!(ser->seals & F_SEAL_EXEC))
+		return false;
+	return (ser->seals & MEMFD_LUO_FIXED) != MEMFD_LUO_FIXED ||
+	       pidns_memfd_noexec_scope(task_active_pid_ns(current)) >=
+	       MEMFD_NOEXEC_SCOPE_NOEXEC_SEAL;
+}
+
+static struct file *memfd_luo_create(const struct memfd_luo_ser *ser)
+{
+	struct inode *inode;
+	struct file *file;
+	int err;
+
+	file = memfd_alloc_file(MEMFD_LUO_NAME, MFD_ALLOW_SEALING);
+	if (IS_ERR(file))
+		return file;
+	inode = file_inode(file);
+	if (memfd_luo_is_noexec(ser))
+		inode->i_mode &= ~0111;
+	/* While there is no page yet nothing has to be waited for. */
+	err = ser->seals ? memfd_add_seals(file, ser->seals) : 0;
+	if (err) {
+		fput(file);
+		return ERR_PTR(err);
+	}
+	i_size_write(inode, ser->size);
+	return file;
+}
+
+/*
+ * Get the next folios, and charge them to the caller. What cannot be charged stays, and
+ * may be tried again, by somebody else.
+ */
+static int memfd_luo_charge(struct memfd_luo_in *in)
+{
+	gfp_t gfp = mapping_gfp_mask(in->file->f_mapping);
+	struct mem_cgroup *memcg = NULL;
+	struct zone *zone = NULL;
+	int err;
+
+	if (in->nr) {
+		zone = folio_zone(in->folios[0]);
+		memcg = folio_memcg(in->folios[0]);
+	}
+	while (in->nr < ARRAY_SIZE(in->folios)) {
+		struct folio *folio = in->next ?: memfd_luo_next(in);
+
+		in->next = folio;
+		if (!folio)
+			break;
+		if (!folio_memcg(folio)) {
+			/* One that is too small is nothing to kill for. */
+			err = mem_cgroup_charge(folio, NULL,
+						gfp | __GFP_RETRY_MAYFAIL);
+			if (err)
+				return err;
+		}
+		if (!in->nr) {
+			zone = folio_zone(folio);
+			memcg = folio_memcg(folio);
+		} else if (folio_zone(folio) != zone ||
+			   folio_memcg(folio) != memcg) {
+			break;
+		}
+		in->folios[in->nr++] = folio;
+		in->next = NULL;
+	}
+	return 0;
+}
+
+/*
+ * Put @in->folios[] into the page cache, up to one whose place is taken already. Returns
+ * how many they are.
+ */
+static unsigned int memfd_luo_store(struct memfd_luo_in *in)
+{
+	struct address_space *mapping = in->file->f_mapping;
+	gfp_t gfp = mapping_gfp_mask(mapping) & GFP_RECLAIM_MASK;
+	struct folio *folio, *last = NULL;
+	unsigned int i = 0;
+	void *there;
+
+	XA_STATE(xas, &mapping->i_pages, 0);
+
+	do {
+		xas_lock_irq(&xas);
+		for (; i < in->nr; i++, last = folio) {
+			folio = in->folios[i];
+			if (last && xas_valid(&xas) && !folio_test_large(last) &&
+			    !folio_test_large(folio) &&
+			    folio->index == last->index + 1) {
+				there = xas_next(&xas);
+			} else {
+				xas_set_order(&xas, folio->index,
+					      folio_order(folio));
+				there = xas_find_conflict(&xas);
+			}
+			if (there)
+				break;
+			xas_store(&xas, folio);
+			if (xas_error(&xas))
+				break;
+			folio->mapping = mapping;
+			if (folio_test_large(folio))
+				folio_ref_add(folio, folio_nr_pages(folio) - 1);
+			mapping->nrpages += folio_nr_pages(folio);
+		}
+		xas_unlock_irq(&xas);
+		/* If memory is short, this shows where it is charged. */
+	} while (xas_nomem(&xas, gfp | __GFP_NOFAIL));
+
+	return i;
+}
+
+/* Count the first @nr of @in->folios[], and give them to reclaim. */
+static void memfd_luo_release(struct memfd_luo_in *in, unsigned int nr)
+{
+	struct folio *first = in->folios[0];
+	long pages = nr, huge = 0;
+	struct lruvec *lruvec;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct folio *folio = in->folios[i];
+
+		if (!folio_test_large(folio))
+			continue;
+		pages += folio_nr_pages(folio) - 1;
+		if (folio_test_pmd_mappable(folio))
+			huge += folio_nr_pages(folio);
+	}
+	lruvec_stat_mod_folio(first, NR_FILE_PAGES, pages);
+	lruvec_stat_mod_folio(first, NR_SHMEM, pages);
+	if (huge)
+		lruvec_stat_mod_folio(first, NR_SHMEM_THPS, huge);
+	in->nr_new += pages;
+
+	if (lru_gen_enabled()) {
+		for (i = 0; i < nr; i++)
+			folio_add_lru(in->folios[i]);
+		return;
+	}
+	/* From when the lock is given up they may be gone at any time. */
+	lruvec = folio_lruvec_lock_irq(first);
+	__acquire(&lruvec->lru_lock); /* which the function does not declare */
+	for (i = 0; i < nr; i++) {
+		list_add(&in->folios[i]->lru, &lruvec->lists[LRU_INACTIVE_ANON]);
+		folio_set_lru(in->folios[i]);
+	}
+	update_lru_size(lruvec, LRU_INACTIVE_ANON, folio_zonenum(first), pages);
+	unlock_page_lruvec_irq(lruvec);
+}
+
+/*
+ * Put @in->folios[] into the file. Nobody else knows the file, and its folios are on no
+ * list until the end, so they need not be locked.
+ */
+static int memfd_luo_insert(struct memfd_luo_in *in)
+{
+	unsigned int nr = memfd_luo_store(in);
+
+	if (nr)
+		memfd_luo_release(in, nr);
+	in->nr -= nr;
+	memmove(in->folios, in->folios + nr, in->nr * sizeof(*in->folios));
+	return in->nr ? -EINVAL : 0;
+}
+
+/*
+ * Account what was inserted since the last time. Not before: as long as it is not
+ * restored, this kernel may well be smaller than the file.
+ */
+static int memfd_luo_account(struct memfd_luo_in *in)
+{
+	struct inode *inode = file_inode(in->file);
+	int err;
+
+	if (!in->nr_new)
+		return 0;
+	err = shmem_inode_acct_blocks(inode, in->nr_new);
+	if (err)
+		return err;
+	shmem_recalc_inode(inode, in->nr_new, 0);
+	in->nr_new = 0;
+	return 0;
+}
+
+static int memfd_luo_fill(struct memfd_luo_in *in)
+{
+	int err;
+
+	for (;;) {
+		err = memfd_luo_charge(in);
+		if (err)
+			return err;
+		if (!in->nr)
+			return memfd_luo_account(in);
+		err = memfd_luo_insert(in);
+		if (err)
+			return err;
+		if (in->nr_new < MEMFD_LUO_ACCOUNT)
+			continue;
+		err = memfd_luo_account(in);
+		if (err)
+			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+}
+
+/* The mode that the descriptor had. */
+static int memfd_luo_reopen(struct memfd_luo_in *in)
+{
+	int flags = O_LARGEFILE;
+	struct file *file;
+
+	if (in->ser.flags & MEMFD_LUO_RDONLY)
+		flags |= O_RDONLY;
+	else if (in->ser.flags & MEMFD_LUO_WRONLY)
+		flags |= O_WRONLY;
+	else
+		return 0;
+
+	file = dentry_open(&in->file->f_path, flags, current_cred());
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	fput(in->file);
+	in->file = file;
+	return 0;
+}
+
+static int memfd_luo_make(struct memfd_luo_in *in)
+{
+	struct file *file;
+	int err;
+
+	if (in->ser.seals & ~MEMFD_LUO_ALL_SEALS)
+		return -EOPNOTSUPP;
+	if (!in->file) {
+		file = memfd_luo_create(&in->ser);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		in->file = file;
+	}
+	err = memfd_luo_fill(in);
+	if (err)
+		return err;
+	err = memfd_luo_reopen(in);
+	if (err)
+		return err;
+	vfs_setpos(in->file, in->ser.pos, MAX_LFS_FILESIZE);
+	return 0;
+}
+
+int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
+{
+	struct memfd_luo_in *in;
+	int err;
+
+	in = memfd_luo_open(args->serialized_data);
+	if (!in)
+		return -EINVAL;
+	err = memfd_luo_make(in);
+	if (liveupdate_error_is_transient(err)) {
+		memfd_luo_put_aside(in, args->serialized_data);
+		return err;
+	}
+	if (!err)
+		args->file = get_file(in->file);
+	else
+		pr_warn("memfd at %#llx cannot be restored, error %d: it is lost\n",
+			args->serialized_data, err);
+	memfd_luo_discard(in);
+	return err;
+}
+
+void memfd_luo_finish(struct liveupdate_file_op_args *args)
+{
+	if (!args->retrieve_status)
+		memfd_luo_discard(memfd_luo_open(args->serialized_data));
+}
