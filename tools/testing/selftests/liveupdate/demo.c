@@ -2,12 +2,27 @@
 /*
  * demo: a live update in front of the user's eyes; ./lu demo prints what it tells.
  *
- * Memory of all kinds is filled, preserved, and verified in the next kernel.
+ * A process counts, and keeps the number in a memfd that goes over the update. It counts
+ * until the very moment of the jump; in the next kernel it takes its memory back
+ * and goes on with the next number.
  */
 #define _GNU_SOURCE
+#include <signal.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 
-#include "kho_common.h"
+#include "luo_common.h"
+
+#define SESSION	"demo"
+#define TOKEN	1
+#define ROOM	262144
+
+/* What the process has in its memory: how far it is, and all that it ever counted. */
+struct memory {
+	_Atomic unsigned long long count;
+	unsigned long long counted[ROOM];
+};
 
 static const char *boot_id(void)
 {
@@ -25,8 +40,40 @@ static double uptime(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
+static void sleep_ms(long ms)
+{
+	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
+static struct memory *map(int fd)
+{
+	struct memory *memory = mmap(NULL, sizeof(*memory), PROT_READ | PROT_WRITE, MAP_SHARED,
+				     fd, 0);
+
+	LU_CHECK(memory != MAP_FAILED, "mmap: %m");
+	return memory;
+}
+
+static pid_t start_counting(struct memory *memory)
+{
+	pid_t pid = LU_OK(fork());
+
+	if (pid)
+		return pid;
+	for (unsigned long long next = memory->count + 1; next < ROOM; next++) {
+		memory->counted[next] = next;
+		memory->count = next;
+		sleep_ms(1);
+	}
+	_exit(0);
+}
+
 static void old_kernel(struct lu_run *run)
 {
+	struct memory *memory;
+	int fd, dev, session;
 	struct utsname uts;
 
 	LU_OK(uname(&uts));
@@ -34,32 +81,84 @@ static void old_kernel(struct lu_run *run)
 		uptime());
 	lu_set(run, "id", "%s", boot_id());
 
-	kho_do("alloc 42");
-	kho_do("preserve");
-	lu_set(run, "pages", "%lld", kho_state("block_pages"));
-	lu_tell("In it %lld pieces of memory are filled with data and marked as preserved:",
-		kho_state("items"));
-	lu_tell("folios, page ranges and vmalloc areas, %lld KiB in %lld blocks.",
-		kho_state("block_pages") * 4, kho_state("blocks"));
+	fd = LU_OK(memfd_create("demo", MFD_CLOEXEC));
+	LU_OK(ftruncate(fd, sizeof(struct memory)));
+	memory = map(fd);
+	start_counting(memory);
+	sleep_ms(500);
+	lu_tell("A process counts in its memory, a memfd of %zu KiB. It is at %llu.",
+		sizeof(struct memory) / 1024, memory->count);
+
+	dev = luo_open();
+	session = luo_create(dev, SESSION);
+	luo_preserve(session, fd, TOKEN);
+	lu_set(run, "preserved", "%llu", memory->count);
+	lu_tell("The memory is put into a live update session; the process counts on: %llu.",
+		memory->count);
+	luo_close(fd);
+	luo_close(dev);
 	lu_tell("Now the next kernel is loaded beside this one (kexec_file_load) and started.");
+}
+
+/* A line like "freeze-end 1234" of the time line, in milliseconds. */
+static const char *at(const char *phase)
+{
+	static char text[8][32];
+	static int next;
+	char *here = text[next++ % 8], key[32];
+	long long ns;
+
+	snprintf(key, sizeof(key), "%s ", phase);
+	ns = lu_read_key(LUO_SYSFS "timeline", key);
+	if (ns <= 0)
+		snprintf(here, sizeof(text[0]), "(unknown)");
+	else
+		snprintf(here, sizeof(text[0]), "%.1f", ns / 1e6);
+	return here;
 }
 
 static void new_kernel(struct lu_run *run)
 {
+	struct memory *memory;
+	unsigned long long last;
 	struct utsname uts;
+	int dev, session;
+	pid_t pid;
 
 	LU_OK(uname(&uts));
 	LU_CHECK(strcmp(boot_id(), lu_get(run, "id")), "the same kernel still runs");
 	lu_tell("Linux %s has taken over, boot %s, up for %.1f s; the machine was never reset.",
 		uts.release, boot_id(), uptime());
-	LU_CHECK(lu_dmesg_has("KHO: exec from"), "this kernel was handed nothing");
-	kho_do("restore");
-	lu_tell("Survived: all %lld preserved pieces, each at its place, each byte as it was.",
-		kho_state("items"));
-	kho_do("free");
-	lu_tell("Their memory was given back to the system. All other memory is the new kernel's.");
+
+	dev = luo_open();
+	session = luo_retrieve(dev, SESSION);
+	memory = map(luo_take(session, TOKEN));
+	luo_finish(session);
+	last = memory->count;
+	LU_CHECK(last >= (unsigned long long)lu_get_num(run, "preserved"),
+		 "the count went back to %llu", last);
+	for (unsigned long long i = 1; i <= last; i++)
+		LU_CHECK(memory->counted[i] == i, "number %llu is lost", i);
+	lu_tell("Session and memory are here. The process had come to %llu at the jump.", last);
+
+	pid = start_counting(memory);
+	sleep_ms(500);
+	LU_OK(kill(pid, SIGKILL));
+	LU_OK(waitpid(pid, NULL, 0));
+	LU_CHECK(memory->count > last, "nobody counts any more");
+	for (unsigned long long i = 1; i <= memory->count; i++)
+		LU_CHECK(memory->counted[i] == i, "number %llu is lost", i);
+	lu_tell("The process goes on with %llu. It is at %llu, and not one number is missing.",
+		last + 1, memory->count);
+
+	lu_tell("Time line, in milliseconds since the freeze. Old kernel: all frozen %s, jump %s.",
+		at("freeze-end"), at("jump"));
+	lu_tell("New kernel: start %s, memory safe %s, live update ready %s.", at("start"),
+		at("kho-ready"), at("luo-ready"));
+	lu_tell("The process: asks for its session %s, has its memory %s, is done %s.",
+		at("first-open"), at("first-retrieve"), at("last-finish"));
 }
 
-LU_TEST(update, "mem=1G append=kho=on", old_kernel, new_kernel);
+LU_TEST(update, "mem=1G " LUO_ON, old_kernel, new_kernel);
 
 LU_MAIN

@@ -42,7 +42,6 @@ struct fuzz_target {
 };
 
 extern struct fuzz_target fuzz_fdt, fuzz_map, fuzz_scratch, fuzz_radix,
-	fuzz_block;
 
 #define FUZZ_ASSERT(cond) do {						\
 	if (!(cond))							\

@@ -56,7 +56,7 @@ def main():
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
                "-machine", "pc-q35-7.1", "-m", "1G", "-smp", "2", *accelerator.arguments,
                "-serial", "mon:stdio", "-kernel", args.image, "-initrd", ramdisk, "-append",
-               f"console=ttyS0 panic=-1 retain_initrd quiet kho=on {args.append}".strip(), *args.qemu]
+               f"console=ttyS0 panic=-1 retain_initrd quiet kho=on liveupdate=on {args.append}".strip(), *args.qemu]
     os.execvp(command[0], command)
 
 

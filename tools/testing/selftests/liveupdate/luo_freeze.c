@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * luo_freeze: the freeze fails at each file of each session, and at the object that they
+ * share. What was frozen is unfrozen in reverse order, the machine goes on as if nothing
+ * had been, and the next attempt brings everything over.
+ */
+#define _GNU_SOURCE
+#include <linux/kexec.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
+#include "luo_common.h"
+
+#define SESSIONS	3
+#define FILES		3
+
+static uint64_t value_of(int k, int m)
+{
+	return 100 + k * 10 + m;
+}
+
+static int dev, session[SESSIONS], file[SESSIONS][FILES], memfd[SESSIONS];
+
+/* In each session: file 0, a sparse memfd, the other files. */
+static void make_all(void)
+{
+	char name[32];
+
+	dev = luo_open();
+	luo_ex("clear");
+	for (int k = 0; k < SESSIONS; k++) {
+		snprintf(name, sizeof(name), "session %d", k);
+		session[k] = luo_create(dev, name);
+		memfd[k] = luo_memfd("frozen", 0, 8192, k);
+		LU_OK(ftruncate(memfd[k], 64 << 20));
+		for (int m = 0; m < FILES; m++) {
+			file[k][m] = luo_ex_new(value_of(k, m));
+			luo_preserve(session[k], file[k][m], m);
+			if (!m)
+				luo_preserve(session[k], memfd[k], 1000);
+		}
+	}
+}
+
+/* Everything is as before, and can be used. */
+static void check_all_alive(int round)
+{
+	char name[32];
+
+	for (int k = 0; k < SESSIONS; k++) {
+		snprintf(name, sizeof(name), "session %d", k);
+		LU_EQ(luo_try_create(dev, name), -EEXIST);
+		LU_EQ(luo_try_preserve(session[k], -1, 0), -EEXIST);
+		LU_EQ(luo_try_preserve(session[k], file[k][1], 77), -EBUSY);
+		luo_verify(memfd[k], 0, 8192, k);
+		LU_EQ(ftruncate(memfd[k], 0), -1);
+		LU_EQ(errno, EPERM);
+		/* A hole that is filled does not wait for anything. */
+		luo_fill(memfd[k], (1 + round) << 20, 4096, round);
+	}
+	/* Sessions and files come and go. */
+	luo_close(luo_create(dev, "comes and goes"));
+	luo_preserve(session[0], luo_memfd("x", 0, 4096, 1), 500);
+	LU_EQ(luo_ioctl(session[0], LIVEUPDATE_SESSION_UNPRESERVE_FD,
+			&(struct liveupdate_session_unpreserve_fd){ .size = 16, .token = 500 }), 0);
+}
+
+static int index_of(int k, int m)
+{
+	return k * FILES + m;
+}
+
+/* What has to be logged when @failing is the first that cannot be frozen. */
+static const char *expected(int failing)
+{
+	static char text[2048];
+
+	text[0] = '\0';
+	for (int i = 0; i <= failing && i < SESSIONS * FILES; i++)
+		sprintf(text + strlen(text), "freeze %llu,",
+			(unsigned long long)value_of(i / FILES, i % FILES));
+	if (failing == SESSIONS * FILES)
+		strcat(text, "flb_freeze,");
+	for (int i = failing - 1; i >= 0; i--)
+		sprintf(text + strlen(text), "unfreeze %llu,",
+			(unsigned long long)value_of(i / FILES, i % FILES));
+	return text;
+}
+
+static void each_before(struct lu_run *run)
+{
+	static const int errnos[] = { EIO, ENOMEM, EBUSY, EAGAIN };
+	int round = 0, err;
+
+	make_all();
+	lu_set(run, "rounds", "%d", SESSIONS * FILES + 2);
+	luo_load_next(run);
+	for (int k = 0; k < SESSIONS; k++) {
+		for (int m = 0; m < FILES; m++, round++) {
+			err = errnos[round % ARRAY_LEN(errnos)];
+			luo_ex("clear");
+			luo_ex("fail freeze %llu %d", (unsigned long long)value_of(k, m), -err);
+			LU_EQ(luo_try_jump(), -err);
+			luo_ex_expect(expected(index_of(k, m)));
+			check_all_alive(round);
+		}
+	}
+	luo_ex("clear");
+	luo_ex("fail flb_freeze flb %d", -EIO);
+	LU_EQ(luo_try_jump(), -EIO);
+	luo_ex_expect(expected(SESSIONS * FILES));
+	check_all_alive(round++);
+	/* Neither is a positive value a success (R23). */
+	luo_ex("clear");
+	luo_ex("fail freeze %llu 1", (unsigned long long)value_of(1, 1));
+	LU_CHECK(luo_try_jump() < 0, "it jumped");
+	luo_ex_expect(expected(index_of(1, 1)));
+	check_all_alive(round++);
+	LU_EQ(round, lu_get_num(run, "rounds"));
+	LU_CHECK(!luo_log_count("luo_exercise: ", NULL, 0), "the exerciser complains");
+	/* One that is gone is no trouble for those that stay. */
+	luo_close(luo_create(dev, "gone"));
+	for (int k = 0; k < SESSIONS; k++)
+		for (int m = 0; m < FILES; m++)
+			LU_EQ(pwrite(file[k][m], "late", 4, 0), 4);
+}
+
+static void each_after(struct lu_run *run)
+{
+	int rounds = lu_get_num(run, "rounds"), fd;
+	char name[32], text[8] = "";
+
+	dev = luo_open();
+	LU_EQ(luo_update(), 1);
+	for (int k = 0; k < SESSIONS; k++) {
+		snprintf(name, sizeof(name), "session %d", k);
+		session[k] = luo_retrieve(dev, name);
+		for (int m = 0; m < FILES; m++) {
+			fd = luo_take(session[k], m);
+			LU_EQ(luo_ex_value(fd), value_of(k, m));
+			LU_EQ(pread(fd, text, 4, 0), 4);
+			LU_CHECK(!strcmp(text, "late"), "file %d of session %d says %s", m, k,
+				 text);
+		}
+		fd = luo_take(session[k], 1000);
+		luo_verify(fd, 0, 8192, k);
+		for (int i = 0; i < rounds; i++)
+			luo_verify(fd, (1 + i) << 20, 4096, i);
+		LU_EQ(luo_try_take(session[k], 500), -ENOENT);
+		luo_finish(session[k]);
+	}
+	LU_EQ(luo_try_retrieve(dev, "comes and goes"), -ENOENT);
+	LU_EQ(luo_try_retrieve(dev, "gone"), -ENOENT);
+	LU_CHECK(!luo_log_count("luo_exercise: ", NULL, 0), "the exerciser complains");
+}
+
+LU_TEST(at_each_file, "mem=1G timeout=100 " LUO_ON, each_before, each_after);
+
+/* Tasks that do something while it is frozen, and is unfrozen again. */
+static _Atomic bool stop;
+static _Atomic unsigned long turns[4];
+
+static void *user(void *arg)
+{
+	uintptr_t nr = (uintptr_t)arg;
+	off_t at = 0;
+	char name[32];
+	char *map;
+
+	map = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, memfd[nr % SESSIONS], 0);
+	LU_CHECK(map != MAP_FAILED, "mmap: %m");
+	snprintf(name, sizeof(name), "user %d", (int)nr);
+	while (!stop) {
+		switch (nr) {
+		case 0:
+			/* Fills holes by writing. */
+			LU_EQ(pwrite(memfd[0], "w", 1, (32 << 20) + at), 1);
+			break;
+		case 1:
+			/* By storing. */
+			map[(32 << 20) + at] = 's';
+			break;
+		case 2:
+			luo_close(luo_create(dev, name));
+			break;
+		case 3: {
+			int s = luo_create(dev, name), fd = luo_memfd("x", 0, 4096, 1);
+
+			luo_preserve(s, fd, 1);
+			luo_close(fd);
+			luo_close(s);
+			break;
+		}
+		}
+		at = (at + 4096) % (16 << 20);
+		turns[nr]++;
+	}
+	return NULL;
+}
+
+static void busy_before(struct lu_run *run)
+{
+	unsigned long seen[4];
+	pthread_t thread[4];
+
+	make_all();
+	lu_set(run, "tries", "%d", 40);
+	luo_load_next(run);
+	for (uintptr_t i = 0; i < 4; i++)
+		LU_EQ(pthread_create(&thread[i], NULL, user, (void *)i), 0);
+	for (int i = 0; i < 40; i++) {
+		luo_ex("clear");
+		luo_ex("fail freeze %llu %d", (unsigned long long)value_of(2, 2), -EIO);
+		LU_EQ(luo_try_jump(), -EIO);
+		/* Everybody goes on. */
+		for (int n = 0; n < 4; n++)
+			seen[n] = turns[n];
+		for (int n = 0; n < 4; n++) {
+			double begin = luo_seconds();
+
+			while (turns[n] == seen[n]) {
+				LU_CHECK(luo_seconds() - begin < 20, "task %d is stuck", n);
+				usleep(1000);
+			}
+		}
+	}
+	stop = true;
+	for (int i = 0; i < 4; i++)
+		LU_EQ(pthread_join(thread[i], NULL), 0);
+	lu_note("turns: %lu %lu %lu %lu", turns[0], turns[1], turns[2], turns[3]);
+}
+
+static void busy_after(struct lu_run *run)
+{
+	int fd;
+
+	LU_EQ(lu_get_num(run, "tries"), 40);
+	dev = luo_open();
+	for (int k = 0; k < SESSIONS; k++) {
+		char name[32], c;
+
+		snprintf(name, sizeof(name), "session %d", k);
+		session[k] = luo_retrieve(dev, name);
+		fd = luo_take(session[k], 1000);
+		luo_verify(fd, 0, 8192, k);
+		if (k > 1)
+			continue;
+		LU_EQ(pread(fd, &c, 1, 32 << 20), 1);
+		LU_EQ(c, k ? 's' : 'w');
+	}
+}
+
+LU_TEST(busy_machine, "mem=1G cpus=2 " LUO_ON, busy_before, busy_after);
+
+/* A reboot that is refused for other reasons touches nothing. */
+static void no_image(struct lu_run *run)
+{
+	make_all();
+	luo_ex("clear");
+	LU_EQ(luo_try_jump(), -EINVAL);
+	luo_ex_expect("");
+	check_all_alive(0);
+	(void)run;
+}
+
+LU_TEST(without_an_image, "mem=1G own " LUO_ON, no_image);
+
+/* R11: an image of the old system call cannot carry anything, which has to be said. */
+static void wrong_image(struct lu_run *run)
+{
+	static char code[4096];
+	struct kexec_segment {
+		const void *buf;
+		size_t bufsz;
+		const void *mem;
+		size_t memsz;
+	} segment = { code, sizeof(code), (void *)0x1000000, sizeof(code) };
+
+	make_all();
+	LU_OK(syscall(SYS_kexec_load, 0x1000000, 1, &segment, KEXEC_ARCH_DEFAULT));
+	luo_ex("fail freeze any %d", -EIO);
+	LU_EQ(luo_try_jump(), -EIO);
+	LU_EQ(luo_log_count("luo: 3 sessions are going to be lost", NULL, 0), 1);
+	check_all_alive(0);
+	LU_OK(syscall(SYS_kexec_load, 0, 0, NULL, KEXEC_ARCH_DEFAULT));
+	/* Not with one that can. */
+	luo_ex("fail freeze any %d", -EIO);
+	luo_load_next(run);
+	LU_EQ(luo_try_jump(), -EIO);
+	LU_EQ(luo_log_count("luo: 3 sessions are going to be lost", NULL, 0), 1);
+	exit(0);
+}
+
+/* The second stage is there for an image to be at hand. */
+LU_TEST(image_of_kexec_load, "mem=512M flavour=prod " LUO_ON, wrong_image, wrong_image);
+
+LU_MAIN
