@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Hold the messages of KHO against the diagnostics section of its admin guide.
+"""Hold the messages of the code against the diagnostics sections of the admin guide.
 
 diagnostics.py TREE
 
-Each format string of a pr_*(), panic() or WARN_ONCE() in kernel/liveupdate/kho_*.c
-and in the hooks, and each reason that such a message can end in, has to be in the
-section "Diagnostics" of Documentation/admin-guide/mm/kho.rst, with <something> in
-place of each conversion. Each message in that section has to be in the code.
+Each format string of a pr_*(), panic() or WARN_ONCE() in the files of a part, and
+each reason that such a message can end in, has to be in the section "Diagnostics"
+of the part's page, with <something> in place of each conversion. Each message in
+that section has to be in the code. PARTS says what belongs to which page.
 
 In the section, a message is a paragraph of a literal block, wrapped as need be,
 that begins at the block's own indentation; lines that are indented further
@@ -20,7 +20,6 @@ import re
 import sys
 from pathlib import Path
 
-PAGE = 'Documentation/admin-guide/mm/kho.rst'
 TITLE = 'Diagnostics'
 ABI = 'include/linux/kho/abi/*.h'
 
@@ -36,15 +35,30 @@ HOOKS = {
     'mm/memblock.c': re.compile(r'\bKHO\b'),
 }
 
+
+class Part:
+    """A page, the files whose messages it explains, and the prefixes of these."""
+    def __init__(self, page, files, prefixes, hooks=None):
+        self.page, self.files, self.prefixes = page, files, prefixes
+        self.hooks = hooks or {}
+
+
+PARTS = [
+    Part('Documentation/admin-guide/mm/kho.rst', ['kernel/liveupdate/kho_*.c'],
+         ['KHO: '], HOOKS),
+    Part('Documentation/admin-guide/liveupdate.rst',
+         ['kernel/liveupdate/luo_*.c', 'mm/memfd_luo*.c'], ['luo: ', 'memfd_luo: ']),
+]
+
 STRING = r'"(?:[^"\\]|\\.)*"'
 PRINT = re.compile(r'\b(pr_(?:emerg|alert|crit|err|warn|notice|info)(?:_once|_ratelimited)?'
                    r'|printk|panic)\(\s*(' + STRING + r'(?:\s*(?:' + STRING + r'|\w+))*)\s*[,)]')
 WARN = re.compile(r'\bWARN(?:_ONCE)?\((?:[^"();]|\([^"]*?\))*?,\s*(' + STRING + r')')
-REASON = re.compile(r'(?:\breturn|\bwhy =|\bwhat =|\bkho_reject\(|\[KHO_\w+\]\s*=)\s*'
+REASON = re.compile(r'(?:\breturn|\bwhy =|\bwhat =|\bkho_reject\(|\[(?:KHO|LUO_(?!PHASE))\w+\]\s*=)\s*'
                     r'(' + STRING + r'(?:\s*[A-Z_]+)?)\s*[;,]')
 CONVERSION = re.compile(r'%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|t|L)?'
                         r'(?:p[A-Za-z]*|[diouxXcs%])')
-NO_REASON = {'all is well', '?'}
+NO_REASON = {'all is well', 'it is sound', '?'}
 
 
 def strip_comments(text):
@@ -85,14 +99,14 @@ def normal_keep(text):
     return re.sub(r'\s+', ' ', text)
 
 
-def section(page):
+def section(name, page):
     """Lines of the section, up to the next title with the same underline."""
     lines = page.split('\n')
     for start, line in enumerate(lines):
         if line == TITLE and re.fullmatch(r'([=~^-])\1+', lines[start + 1]):
             break
     else:
-        sys.exit(f'{PAGE}: no section "{TITLE}"')
+        sys.exit(f'{name}: no section "{TITLE}"')
     rule = lines[start + 1][0]
     for end in range(start + 2, len(lines) - 1):
         if re.fullmatch(re.escape(rule) + '{3,}', lines[end + 1]) and lines[end].strip():
@@ -126,18 +140,17 @@ def documented(lines):
     return messages, reasons
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    tree = Path(sys.argv[1])
-    known = macros(tree)
-    messages, reasons = documented(section((tree / PAGE).read_text()))
+def hold(tree, part, known):
+    """Hold the files of a part against its page: whether anything is amiss."""
+    messages, reasons = documented(section(part.page, (tree / part.page).read_text()))
 
-    files = [(p, None) for p in sorted(tree.glob('kernel/liveupdate/kho_*.c'))
+    files = [(p, None) for glob in part.files for p in sorted(tree.glob(glob))
              if not p.name.endswith('_kunit.c')]
-    files += [(tree / name, word) for name, word in HOOKS.items() if (tree / name).exists()]
+    files += [(tree / name, word) for name, word in part.hooks.items()
+              if (tree / name).exists()]
 
-    failed = 0
+    prefix = '(?:' + '|'.join(part.prefixes) + ')?'
+    failed = False
     used, used_reasons = set(), set()
     for path, word in files:
         text = strip_comments(path.read_text())
@@ -149,17 +162,17 @@ def main():
             calls = len(re.findall(r'\b(?:pr_(?!fmt|debug|cont|devel)\w+|panic|printk)\(', text))
             if calls != len(list(PRINT.finditer(text))):
                 print(f'{name}: {calls} messages, not all of them understood')
-                failed = 1
+                failed = True
         for fmt in formats:
             if word and not word.search(fmt):
                 continue
             expr = pattern(fmt)
             hits = [m for m in messages
-                    if re.fullmatch(r'(?:KHO: )?(?:' + expr.pattern + ')', m)]
+                    if re.fullmatch(prefix + '(?:' + expr.pattern + ')', m)]
             used.update(hits)
             if not hits:
-                print(f'{name}: not in {PAGE}: {fmt}')
-                failed = 1
+                print(f'{name}: not in {part.page}: {fmt}')
+                failed = True
         if word is None:
             for m in REASON.finditer(text):
                 reason = literal(m.group(1), known)
@@ -167,21 +180,30 @@ def main():
                     continue
                 used_reasons.add(reason)
                 if reason not in reasons:
-                    print(f'{name}: reason not in {PAGE}: {reason}')
-                    failed = 1
+                    print(f'{name}: reason not in {part.page}: {reason}')
+                    failed = True
 
     # A tree without the patches of existing files does not have the hooks.
-    hooked = all((tree / name).exists() for name in HOOKS)
+    hooked = all((tree / name).exists() for name in part.hooks)
     for stale in [m for m in messages if m not in used and
-                  (hooked or m.startswith('KHO: '))]:
-        print(f'{PAGE}: no such message in the code: {stale}')
-        failed = 1
+                  (hooked or m.startswith(tuple(part.prefixes)))]:
+        print(f'{part.page}: no such message in the code: {stale}')
+        failed = True
     for stale in [r for r in reasons if r not in used_reasons]:
-        print(f'{PAGE}: no such reason in the code: {stale}')
-        failed = 1
+        print(f'{part.page}: no such reason in the code: {stale}')
+        failed = True
     if not failed:
-        print(f'{len(used)} messages, {len(used_reasons)} reasons: all documented')
+        print(f'{part.page}: {len(used)} messages, {len(used_reasons)} reasons: '
+              'all documented')
     return failed
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    tree = Path(sys.argv[1])
+    known = macros(tree)
+    return max([hold(tree, part, known) for part in PARTS])
 
 
 sys.exit(main())

@@ -11,7 +11,9 @@
 #   SPDX_LICENSE_TAG   runs a script of the tree that needs Python packages
 #   AVOID_BUG          of memblock's own BUG_ON(), on a line that changes
 #   MACRO_ARG_REUSE    of initialisers, which take constants
+#   UNDOCUMENTED_DT_STRING  of ".compatible", which is not always a device tree's
 CHECKPATCH_IGNORE=FILE_PATH_CHANGES,SPDX_LICENSE_TAG,AVOID_BUG,MACRO_ARG_REUSE
+CHECKPATCH_IGNORE+=,UNDOCUMENTED_DT_STRING
 
 # Of user-space code it asks for what only the kernel has (strscpy, ARRAY_SIZE, BIT, __printf), and
 # frowns on macros that a test frame and the shims of kernel headers are made of.
@@ -91,7 +93,7 @@ run_checkpatch() { # FILE IGNORE OPTIONS...
 		--ignore "$ignore" "$@" "$file" 2> /dev/null)
 }
 
-# Each message of KHO is explained in the admin guide, and none that is gone.
+# Each message is explained in the admin guide, and none that is gone.
 lint_diagnostics() {
 	python3 "$LU_DEV/diagnostics.py" "$LU_TREE"
 }
@@ -125,7 +127,7 @@ lint_arm64() {
 	local out=$LU_OUT/arm64 log=$LU_LOGS/arm64.log fragment=$LU_OUT/arm64/.lu-fragment
 
 	mkdir -p "$out"
-	grep -vhE "EXERCISE|TEST_KEXEC" "$LU_TESTS"/config "$LU_TESTS"/config.{kho,arm64} > "$fragment"
+	grep -vhE "EXERCISE|TEST_KEXEC" "$LU_TESTS"/config "$LU_TESTS"/config.{kho,luo,arm64} > "$fragment"
 	(
 		export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 		kernel_make "$out" -s KCONFIG_ALLCONFIG="$fragment" allnoconfig
@@ -150,7 +152,7 @@ arm64_objects() {
 		for patch in $(series_patches); do
 			sed -n 's,^+++ b/\(.*\.c\)$,\1,p' "$LU_TOP/patches/$patch"
 		done | grep -E '^(kernel|mm|drivers|lib|arch/arm64)/'
-	} | grep -vE '(_kunit|test_.*|kho_exercise.*)\.c$' | sort -u | sed 's/\.c$/.o/'
+	} | grep -vE '(_kunit|test_.*|(kho|luo)_exercise.*)\.c$' | sort -u | sed 's/\.c$/.o/'
 }
 
 # The exported series is the tree: nothing missing, nothing stale, git am takes it.
