@@ -55,6 +55,7 @@ bool kho_scratch_overlap(phys_addr_t phys, size_t size);
 
 void kho_populate(phys_addr_t fdt_phys, u64 fdt_len,
 		  phys_addr_t scratch_phys, u64 scratch_len);
+void kho_ram_is_known(void);
 void kho_memory_init_early(void);
 void kho_memory_init(void);
 
@@ -168,6 +169,8 @@ static inline bool kho_scratch_overlap(phys_addr_t phys, size_t size)
 
 static inline void kho_populate(phys_addr_t fdt_phys, u64 fdt_len,
 				phys_addr_t scratch_phys, u64 scratch_len) { }
+
+static inline void kho_ram_is_known(void) { }
 
 static inline void kho_memory_init_early(void) { }
 

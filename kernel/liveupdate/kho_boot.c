@@ -74,7 +74,6 @@ static struct {
 	phys_addr_t map_root;
 	struct kho_map map;
 	struct kho_map_iter iter;
-	unsigned long nr_ranges;
 } kho_in __initdata;
 
 /* Step 1: root FDT and scratch */
@@ -231,6 +230,48 @@ void __init kho_populate(phys_addr_t fdt_phys, u64 fdt_len,
 	pr_info("found kexec handover data.\n");
 }
 
+/* What is in use there by now may have a type of its own, but is no less RAM. */
+static bool __init kho_is_still_ram(const struct memblock_region *r)
+{
+#ifdef CONFIG_X86
+	return e820__mapped_all(r->base, r->base + r->size, 0) &&
+	       !e820__mapped_any(r->base, r->base + r->size, E820_TYPE_RESERVED);
+#else
+	return true;
+#endif
+}
+
+/**
+ * kho_ram_is_known - the map of RAM is as the command line wants it
+ *
+ * Called by architecture code if that is later than kho_populate(), before RAM is
+ * added to memblock: mem= and the like may leave nothing of scratch.
+ */
+void __init kho_ram_is_known(void)
+{
+	struct memblock_type *type = &memblock.memory;
+	struct memblock_region *r;
+	bool gone = false;
+
+	if (!is_kho_boot())
+		return;
+
+	for_each_mem_region(r)
+		gone |= memblock_is_kho_scratch(r) && !kho_is_still_ram(r);
+	if (!gone)
+		return;
+
+	pr_err("what the previous kernel handed over is lost: %s; disabling KHO revival\n",
+	       "a scratch area is not in RAM");
+	memblock_phys_free(kho_in.scratch,
+			   kho_in.nr_scratch * sizeof(struct kho_scratch));
+	for (r = type->regions + type->cnt; r-- > type->regions; )
+		if (memblock_is_kho_scratch(r))
+			memblock_remove(r->base, r->size);
+	memblock_clear_kho_scratch_only();
+	kho_in_fdt = 0;
+}
+
 /* Step 2: the map of preserved memory */
 
 static const void * __init kho_env_map(phys_addr_t phys, void *ctx)
@@ -320,13 +361,18 @@ static int __init kho_reserve_claims(void)
 		return -ENOMEM;
 
 	err = kho_map_salvage(&kho_in.map, kho_claim_add, &claim);
+	/*
+	 * Without scratch, memory of ours may have come from what is claimed now:
+	 * freeing it afterwards would take it out of the claim.
+	 */
+	kho_map_release(&kho_in.map);
 	if (!err) {
 		claim.at = 0;
 		err = memblock_reserve_sorted(kho_claim_next, &claim, claim.nr,
 					      MEMBLOCK_NONE);
 	}
-
-	memblock_free(claim.ranges, size);
+	if (is_kho_boot())
+		memblock_free(claim.ranges, size);
 
 	return err;
 }
@@ -371,9 +417,7 @@ struct kho_gap_iter {
 
 static void __init kho_next_block(struct kho_gap_iter *gap)
 {
-	if (kho_map_next_range(&kho_in.iter, &gap->block_start, &gap->block_end)) {
-		kho_in.nr_ranges++;
-	} else {
+	if (!kho_map_next_range(&kho_in.iter, &gap->block_start, &gap->block_end)) {
 		gap->block_start = PHYS_ADDR_MAX;
 		gap->block_end = PHYS_ADDR_MAX;
 	}
@@ -388,7 +432,6 @@ static void __init kho_next_node(struct kho_gap_iter *gap, phys_addr_t from)
 static void __init kho_gap_iter_init(struct kho_gap_iter *gap)
 {
 	kho_map_iter_init(&kho_in.iter, &kho_in.map);
-	kho_in.nr_ranges = 0;
 	gap->at = 0;
 	kho_next_block(gap);
 	kho_next_node(gap, 0);
@@ -489,7 +532,7 @@ void __init kho_memory_init_early(void)
 		kho_reject(kho_reject_str(rej.why), rej.where);
 		return;
 	}
-	if (!kho_map_find(&kho_in.map, kho_in_fdt, &block)) {
+	if (!kho_map_find(&kho_in.map, kho_in_fdt, &block) || block.order) {
 		kho_reject("the FDT is not preserved", kho_in_fdt);
 		return;
 	}
@@ -535,26 +578,23 @@ static void __init kho_init_neighbours(unsigned long start, unsigned long end)
 	}
 }
 
-/* Struct pages of a block, the type of its pageblocks, and the stamp. */
-static void __init kho_stamp_block(unsigned long pfn, unsigned int order)
+/* Struct pages of a block, and the type of its pageblocks. */
+static void __init kho_init_block(unsigned long pfn, unsigned int order)
 {
-	struct page *page = pfn_to_page(pfn);
+	int nid = early_pfn_to_nid(pfn);
 	unsigned long i;
-	int nid;
 
-	if (IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT)) {
-		nid = early_pfn_to_nid(pfn);
-		for (i = 0; i < 1UL << order; i++)
-			init_deferred_page(pfn + i, nid);
+	if (!IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT))
+		return;
 
-		/* Its first page may be deferred for longer. */
-		if (!pageblock_aligned(pfn))
-			set_pageblock_migratetype(page,
-						  kho_scratch_migratetype(pageblock_start_pfn(pfn),
-									  MIGRATE_MOVABLE));
-	}
+	for (i = 0; i < 1UL << order; i++)
+		init_deferred_page(pfn + i, nid);
 
-	kho_stamp_page(page, order);
+	/* Its first page may be deferred for longer. */
+	if (!pageblock_aligned(pfn))
+		set_pageblock_migratetype(pfn_to_page(pfn),
+					  kho_scratch_migratetype(pageblock_start_pfn(pfn),
+								  MIGRATE_MOVABLE));
 }
 
 /*
@@ -593,14 +633,21 @@ static void __init kho_stamp_all(void)
 	while (kho_map_next_run(&kho_in.iter, &run)) {
 		for (start = run.start; start < run.end; start = end) {
 			end = start + (PAGE_SIZE << run.order);
+			/* Nobody else does it, not even if the block is lost. */
+			kho_init_block(PHYS_PFN(start), run.order);
 			if (kho_is_reserved_for_us(&region, start, end)) {
-				kho_stamp_block(PHYS_PFN(start), run.order);
+				kho_stamp_page(pfn_to_page(PHYS_PFN(start)),
+					       run.order);
 				nr++;
 			} else {
 				nr_lost++;
 			}
 		}
 	}
+
+	/* What this kernel itself uses nobody restores, whatever a record says. */
+	kho_stamp_clear(kho_in_fdt, PAGE_SIZE);
+	kho_reserve_mem_claim();
 
 	if (nr_lost)
 		pr_err("%lu of %lu preserved blocks are lost: the firmware claims memory in them now\n",
@@ -609,18 +656,24 @@ static void __init kho_stamp_all(void)
 
 static void __init kho_reserve_preserved(void)
 {
+	unsigned long nr = 0;
+	phys_addr_t start, end;
 	int err;
 
 	kho_map_iter_init(&kho_in.iter, &kho_in.map);
-	err = memblock_reserve_sorted(kho_next_range, NULL, kho_in.nr_ranges,
+	while (kho_map_next_range(&kho_in.iter, &start, &end))
+		nr++;
+
+	kho_map_iter_init(&kho_in.iter, &kho_in.map);
+	err = memblock_reserve_sorted(kho_next_range, NULL, nr,
 				      MEMBLOCK_RSRV_NOINIT);
 	if (err)
 		panic("KHO: cannot reserve %lu ranges of preserved memory (%pe), going on would corrupt them; use a larger kho_scratch= for the first boot\n",
-		      kho_in.nr_ranges, ERR_PTR(err));
+		      nr, ERR_PTR(err));
 
 	kho_stamp_all();
 	pr_info("%llu preserved pages in %lu ranges\n",
-		kho_in.map.nr_pages, kho_in.nr_ranges);
+		kho_in.map.nr_pages, nr);
 
 	kho_map_release(&kho_in.map);
 }

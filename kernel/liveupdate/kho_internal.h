@@ -99,6 +99,15 @@ static inline void kho_stamp_page(struct page *page, unsigned int order)
 	page->private = kho_stamp(order);
 }
 
+/* Blocks that begin in [start, start + size) cannot be restored any more. */
+static inline void kho_stamp_clear(phys_addr_t start, phys_addr_t size)
+{
+	unsigned long pfn;
+
+	for (pfn = PHYS_PFN(start); pfn < PFN_UP(start + size); pfn++)
+		pfn_to_page(pfn)->private = 0;
+}
+
 /* kho_subtree.c */
 int kho_subtree_init(void);
 void kho_subtree_exit(void);
@@ -130,6 +139,7 @@ int kho_metadata_publish(void);
 
 /* kho_reserve_mem.c; right after kho_subtree_check_incoming() */
 void kho_reserve_mem_check_incoming(const struct kho_map *map);
+void kho_reserve_mem_claim(void);
 
 /* kho_debugfs.c; adding and removing with kho_out.lock held */
 #ifdef CONFIG_KEXEC_HANDOVER_DEBUGFS

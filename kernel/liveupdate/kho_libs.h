@@ -144,10 +144,14 @@ struct kho_radix_view {
 	phys_addr_t root;
 };
 
-/* The leaf that a lookup ended at: the next one probably ends there, too. */
+/*
+ * The leaf that a lookup ended at: the next one probably ends there, too. Tables from
+ * key @end on are not looked into, if it is not 0.
+ */
 struct kho_radix_cursor {
 	const unsigned long *leaf;
 	unsigned long base;
+	unsigned long end;
 };
 
 /* Private. More than 1 KiB: keep it off the stack. */
@@ -221,7 +225,7 @@ struct kho_radix_view kho_radix_view_of(const struct kho_radix_tree *tree);
 bool kho_radix_has_key(const struct kho_radix_view *view, unsigned long key);
 /*
  * The first run of consecutive keys at or above @from, within one leaf. @cursor is
- * zeroed to begin with, or NULL.
+ * zeroed to begin with, but for @cursor->end, or NULL.
  */
 bool kho_radix_next_run(const struct kho_radix_view *view,
 			struct kho_radix_cursor *cursor, unsigned long from,

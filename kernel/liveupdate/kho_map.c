@@ -316,7 +316,6 @@ static bool kho_map_stream_next(const struct kho_radix_view *view,
 	if (!kho_radix_next_run(view, &stream->cursor,
 				marker | run->end >> shift, &first, &last))
 		return false;
-	/* Keys of the next lower order follow right after those of this one. */
 	last = min(last, 2 * marker - 1);
 	if (first > last)
 		return false;
@@ -336,7 +335,11 @@ static void kho_map_iter_init_view(struct kho_map_iter *it,
 	it->view = view;
 	for (order = 0; order < KHO_MAP_NR_ORDERS; order++) {
 		stream = &it->streams[it->nr_streams];
-		*stream = (struct kho_map_stream){ .run.order = order };
+		*stream = (struct kho_map_stream){
+			.run.order = order,
+			/* Keys of the next lower order follow right after. */
+			.cursor.end = 2UL << (64 - PAGE_SHIFT - order),
+		};
 		if (kho_map_stream_next(&it->view, stream))
 			it->nr_streams++;
 	}

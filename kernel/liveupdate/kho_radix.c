@@ -362,6 +362,8 @@ static bool kho_radix_node_run(const struct kho_radix_view *view,
 	shift = kho_radix_shift(level);
 	for (i = kho_radix_index(from, level); i < kho_radix_fanout(level);
 	     i++) {
+		if (cursor->end && from >= cursor->end)
+			break;
 		if (node->table[i] &&
 		    kho_radix_node_run(view, cursor, node->table[i], level - 1,
 				       from, first, last))
@@ -374,7 +376,8 @@ static bool kho_radix_node_run(const struct kho_radix_view *view,
 /**
  * kho_radix_next_run - first run of consecutive keys at or above a key
  * @view: a tree that is sound, in whatever memory it is. Not locked here.
- * @cursor: remembers the leaf from one call to the next; may be NULL
+ * @cursor: remembers the leaf from one call to the next, and says where to end; may
+ *	be NULL
  * @from: where to begin
  * @first: first key found
  * @last: last one of the keys that follow without a gap, within one leaf

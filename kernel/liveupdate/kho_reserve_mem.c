@@ -58,6 +58,19 @@ static bool __init kho_region_prop(const void *fdt, int node, const char *name,
 	return true;
 }
 
+/* They may share a page, but not a byte. */
+static bool __init kho_region_overlaps(const struct kho_region *region)
+{
+	for (unsigned int i = 0; i < kho_nr_regions_in; i++) {
+		const struct kho_region *other = &kho_regions_in[i];
+
+		if (region->start < other->start + other->size &&
+		    other->start < region->start + region->size)
+			return true;
+	}
+	return false;
+}
+
 static bool __init kho_region_read(const struct kho_map *map, const void *fdt,
 				   int node, struct kho_region *region)
 {
@@ -71,7 +84,8 @@ static bool __init kho_region_read(const struct kho_map *map, const void *fdt,
 			       &region->start) &&
 	       kho_region_prop(fdt, node, RESERVE_MEM_KHO_SIZE_PROP_NAME,
 			       &region->size) &&
-	       kho_is_preserved(map, region->start, region->size);
+	       kho_is_preserved(map, region->start, region->size) &&
+	       !kho_region_overlaps(region);
 }
 
 /* The blob, if it is an FDT of ours. libfdt keeps within its total size. */
@@ -147,6 +161,15 @@ bool __init kho_reserve_mem_revive(const char *name, phys_addr_t size,
 	pr_info("Revived memory reservation '%s' from KHO\n", name);
 	*start = region->start;
 	return true;
+}
+
+/**
+ * kho_reserve_mem_claim - keep regions that were revived from being restored as well
+ */
+void __init kho_reserve_mem_claim(void)
+{
+	for (unsigned int i = 0; i < kho_nr_regions; i++)
+		kho_stamp_clear(kho_regions[i].start, kho_regions[i].size);
 }
 
 /**

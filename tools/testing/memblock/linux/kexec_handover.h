@@ -8,6 +8,11 @@
 extern phys_addr_t kho_scratch_base;
 extern phys_addr_t kho_scratch_size;
 
+static inline bool is_kho_boot(void)
+{
+	return kho_scratch_size;
+}
+
 static inline bool kho_scratch_overlap(phys_addr_t phys, size_t size)
 {
 	return phys < kho_scratch_base + kho_scratch_size &&
