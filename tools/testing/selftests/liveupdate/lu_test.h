@@ -32,6 +32,8 @@
  *	own			a machine of its own even for a single stage
  *	fails=REGEX		the case is right when it fails with this reason (the
  *				frame's own tests)
+ *	bound=1.05		a benchmark: the gap of each of its updates is at most so
+ *				many times that of a plain kexec
  *
  * A blank inside a word is written as \x20.
  */

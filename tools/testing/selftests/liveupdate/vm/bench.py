@@ -27,6 +27,8 @@ ICOUNT = ["-accel", "tcg,tb-size=64", "-icount", "shift=0,sleep=off",
           "-rtc", "base=2026-01-01,clock=vm"]
 APPEND = ["nokaslr", "norandmaps", "random.trust_bootloader=off"]
 LIMIT = 1200
+# What the gap of each update is held against.
+PLAIN = "kexec.plain.gap1"
 
 
 def run_case(args, program, name, spec):
@@ -50,7 +52,7 @@ def run_case(args, program, name, spec):
             jump[0] = (int(words[3]), now)
         elif words[0] == "boot" and jump[0]:
             number = words[1]
-            base = "-" if prefix == "kexec.plain" else "kexec.plain.gap1"
+            base = "-" if prefix == "kexec.plain" else PLAIN
             figures.append((f"{prefix}.gap{number}", int(words[3]) - jump[0][0], "update", base))
             wall.append((f"{prefix}.gap{number}", now - jump[0][1], "update"))
         elif words[0] == "result":
@@ -65,6 +67,15 @@ def run_case(args, program, name, spec):
     if result != ["ok"]:
         trouble += [" ".join(result) or "never reported"] + output[-5:]
     return figures, wall, trouble, folder
+
+
+def beyond_bound(spec, figures, plain):
+    """What is to be said of gaps that are longer than the case allows."""
+    if not spec.bound:
+        return []
+    return [f"{name} is {value / plain:.4f} times that of a plain kexec, more than {spec.bound}"
+            for name, value, _, base in figures
+            if base == PLAIN and plain and value > spec.bound * plain]
 
 
 def table(figures, wall):
@@ -100,11 +111,13 @@ def main():
                     fnmatch.fnmatchcase(full, f"*{p}*") for p in args.pattern):
                 cases.append((program, name, Spec.parse(words)))
     cases.sort(key=lambda c: c[0] != "bench_kexec")
-    figures, wall, failed = [], [], 0
+    figures, wall, failed, plain = [], [], 0, None
     for program, name, spec in cases:
         if spec.cpus != 1:
             raise SystemExit(f"bench: {program}.{name}: a benchmark has one processor")
         more, more_wall, trouble, folder = run_case(args, program, name, spec)
+        trouble += beyond_bound(spec, more, plain)
+        plain = next((value for figure, value, *_ in more if figure == PLAIN), plain)
         figures += more
         wall += more_wall
         if trouble:

@@ -44,6 +44,7 @@ class Spec:
     expect: list = field(default_factory=list)
     own: bool = False
     fails: str = ""
+    bound: float = 0
 
     @classmethod
     def parse(cls, words):
@@ -57,6 +58,8 @@ class Spec:
                 setattr(spec, key, value)
             elif key in ("cpus", "timeout"):
                 setattr(spec, key, int(value))
+            elif key == "bound":
+                spec.bound = float(value)
             elif key == "flavour":
                 spec.flavour = tuple(value.split(","))
             elif key in ("append", "qemu", "image", "expect"):
