@@ -7,6 +7,7 @@
  *
  *	do		verbs, one for each write(); fails with the errno of the verb
  *	state		counters of this kernel and of its outgoing handover
+ *	items		where the items are: kind, address, pages, seed
  *	figures		what the last "bench" measured
  *	mutations	names for "mutate"
  *
@@ -22,7 +23,10 @@
  *	region NAME SEED	fill the reserve_mem= region
  *	region_check NAME SEED	and verify it
  *	bench ORDER COUNT	time preserving and unpreserving
- *	scatter COUNT		preserve so many single pages, none next to another
+ *	scatter COUNT ORDER	preserve one page in each of so many blocks
+ *	twice			preserve memory that is preserved
+ *	claimed PHYS PAGES SEED	is an item of the previous kernel kept out of use?
+ *				-ENOENT if not, -EBADMSG if its contents are wrong
  *	mutate NAME		damage the handover just before the jump
  *
  * kho_exercise_range=START,SIZE reserves a range on a cold boot that becomes an
@@ -695,6 +699,42 @@ static int ex_restore(void)
 	return err ?: ex_restore_tree(&m);
 }
 
+/*
+ * Of a handover that was rejected nothing can be restored, but it may still be in use
+ * by someone.
+ */
+static int ex_claimed(phys_addr_t phys, unsigned long nr_pages, u64 seed)
+{
+	unsigned long pfn = PHYS_PFN(phys);
+
+	for (unsigned long i = 0; i < nr_pages; i++) {
+		struct page *page = pfn_to_online_page(pfn + i);
+
+		if (!page || !PageReserved(page))
+			return -ENOENT;
+	}
+	return ex_check(phys_to_virt(phys), nr_pages << PAGE_SHIFT, seed) ? 0 : -EBADMSG;
+}
+
+/* A page, and the block that it is the first half of. */
+static int ex_twice(void)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 1);
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	err = kho_preserve_pages(page, 1);
+	if (!err) {
+		err = kho_preserve_pages(page, 2);
+		if (!err)
+			kho_unpreserve_pages(page, 2);
+		kho_unpreserve_pages(page, 1);
+	}
+	__free_pages(page, 1);
+	return err;
+}
+
 /* reserve_mem= */
 
 static int ex_region(const char *name, u64 seed, bool check)
@@ -735,6 +775,18 @@ static int state_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(state);
 
+static int items_show(struct seq_file *m, void *v)
+{
+	struct ex_item *item;
+
+	guard(mutex)(&ex_lock);
+	list_for_each_entry(item, &ex.items, list)
+		seq_printf(m, "%u %llu %lu %llu\n", item->kind, (u64)item->phys,
+			   item->nr_pages, item->seed);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(items);
+
 /* Verbs */
 
 static int ex_kinds(const char *name)
@@ -755,9 +807,9 @@ static int ex_in_state(enum ex_state state)
 static int ex_do(char *line)
 {
 	char verb[16], name[32] = "";
-	u64 a = 0, b = 0;
+	u64 a = 0, b = 0, c = 0;
 
-	if (sscanf(line, "%15s %llu %llu", verb, &a, &b) < 2)
+	if (sscanf(line, "%15s %llu %llu %llu", verb, &a, &b, &c) < 2)
 		sscanf(line, "%15s %31s %llu", verb, name, &b);
 	else
 		sscanf(line, "%*s %*s %31s", name);
@@ -778,7 +830,11 @@ static int ex_do(char *line)
 	if (!strcmp(verb, "bench"))
 		return ex_bench(a, b);
 	if (!strcmp(verb, "scatter"))
-		return ex_scatter(a);
+		return ex_scatter(a, b);
+	if (!strcmp(verb, "twice"))
+		return ex_twice();
+	if (!strcmp(verb, "claimed"))
+		return ex_claimed(a, b, c);
 	if (!strcmp(verb, "mutate"))
 		return ex_mutate(name);
 
@@ -833,6 +889,7 @@ static int __init ex_init(void)
 
 	debugfs_create_file("do", 0200, dir, NULL, &ex_do_fops);
 	debugfs_create_file("state", 0400, dir, NULL, &state_fops);
+	debugfs_create_file("items", 0400, dir, NULL, &items_fops);
 	debugfs_create_file("figures", 0400, dir, NULL, &ex_figures_fops);
 	debugfs_create_file("mutations", 0400, dir, NULL, &ex_mutations_fops);
 	return 0;

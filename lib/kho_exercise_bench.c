@@ -224,20 +224,33 @@ int ex_bench(unsigned int order, unsigned long count)
 }
 
 /* These are left to the next kernel, which has no use for them. */
-int ex_scatter(unsigned long count)
+static int ex_scatter_page(struct page *block, unsigned int order)
 {
-	struct page *page;
+	split_page(block, order);
+	for (unsigned int i = 1; i < 1U << order; i++)
+		__free_page(block + i);
+	return kho_preserve_pages(block, 1);
+}
+
+/* All blocks are taken before anything is given back: each one is another one. */
+int ex_scatter(unsigned long count, unsigned int order)
+{
+	struct page **blocks;
+	unsigned long nr, i;
 	int err;
 
-	while (count--) {
-		page = alloc_pages(GFP_KERNEL, 1);
-		if (!page)
-			return -ENOMEM;
-		split_page(page, 1);
-		__free_page(page + 1);
-		err = kho_preserve_pages(page, 1);
-		if (err)
-			return err;
-	}
-	return 0;
+	if (!count || !order || order > MAX_PAGE_ORDER)
+		return -EINVAL;
+	blocks = kvcalloc(count, sizeof(*blocks), GFP_KERNEL);
+	if (!blocks)
+		return -ENOMEM;
+
+	nr = ex_alloc_blocks(blocks, count, order);
+	err = nr < count ? -ENOMEM : 0;
+	for (i = 0; i < nr && !err; i++)
+		err = ex_scatter_page(blocks[i], order);
+	for (; i < nr; i++)
+		__free_pages(blocks[i], order);
+	kvfree(blocks);
+	return err;
 }

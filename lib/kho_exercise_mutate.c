@@ -19,6 +19,8 @@
 #include <linux/kexec.h>
 #include <linux/kho/abi/block.h>
 #include <linux/kho/abi/kexec_handover.h>
+#include <linux/kho/abi/kexec_metadata.h>
+#include <linux/kho/abi/memblock.h>
 #include <linux/kho_radix_tree.h>
 #include <linux/libfdt.h>
 #include <linux/mm.h>
@@ -27,6 +29,7 @@
 #include <linux/purgatory.h>
 #include <linux/reboot.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include <asm/kexec_handover.h>
@@ -47,12 +50,19 @@ static const struct ex_mutation *ex_pending;
 
 /* Root FDT */
 
-static int ex_fdt_header(unsigned long offset_and_value)
+static int ex_set_header(void *fdt, unsigned long offset_and_value)
 {
-	__be32 *word = kho_out.fdt + (offset_and_value >> 32);
+	__be32 *word = fdt + (offset_and_value >> 32);
 
+	if (!fdt)
+		return -ENOENT;
 	*word = cpu_to_be32(lower_32_bits(offset_and_value));
 	return 0;
+}
+
+static int ex_fdt_header(unsigned long offset_and_value)
+{
+	return ex_set_header(kho_out.fdt, offset_and_value);
 }
 
 #define EX_FDT(field, value) \
@@ -127,9 +137,9 @@ static int ex_fdt_unpreserve(unsigned long unused)
 
 /* What only the consumer's subtree suffers from */
 
-static int ex_child_prop(const char *name, u64 value)
+static int ex_child_prop(const char *child, const char *name, u64 value)
 {
-	int node = fdt_subnode_offset(kho_out.fdt, 0, EX_SUBTREE);
+	int node = fdt_subnode_offset(kho_out.fdt, 0, child);
 
 	if (node < 0)
 		return -ENOENT;
@@ -139,12 +149,12 @@ static int ex_child_prop(const char *name, u64 value)
 
 static int ex_child_addr(unsigned long addr)
 {
-	return ex_child_prop(KHO_SUB_TREE_PROP_NAME, addr);
+	return ex_child_prop(EX_SUBTREE, KHO_SUB_TREE_PROP_NAME, addr);
 }
 
 static int ex_child_size(unsigned long size)
 {
-	return ex_child_prop(KHO_SUB_TREE_SIZE_PROP_NAME, size);
+	return ex_child_prop(EX_SUBTREE, KHO_SUB_TREE_SIZE_PROP_NAME, size);
 }
 
 static int ex_child_prop_len(unsigned long len)
@@ -191,6 +201,137 @@ static int ex_items_count(unsigned long count)
 		return -ENOENT;
 	ser = phys_to_virt(ex_manifest()->items);
 	ser->count = count;
+	return 0;
+}
+
+/* What other consumers suffer from: the metadata, reserve_mem=, lib/test_kho.c */
+
+static void *ex_blob(const char *child)
+{
+	int node = fdt_subnode_offset(kho_out.fdt, 0, child);
+	u64 phys;
+
+	if (node < 0)
+		return NULL;
+	memcpy(&phys, ex_fdt_prop(node, KHO_SUB_TREE_PROP_NAME)->data, sizeof(phys));
+	return phys_to_virt(phys);
+}
+
+static int ex_test_addr(unsigned long addr)
+{
+	return ex_child_prop("kho_test", KHO_SUB_TREE_PROP_NAME, addr);
+}
+
+static int ex_metadata_addr(unsigned long addr)
+{
+	return ex_child_prop(KHO_METADATA_NODE_NAME, KHO_SUB_TREE_PROP_NAME, addr);
+}
+
+static int ex_metadata_size(unsigned long size)
+{
+	return ex_child_prop(KHO_METADATA_NODE_NAME, KHO_SUB_TREE_SIZE_PROP_NAME, size);
+}
+
+static int ex_metadata_version(unsigned long version)
+{
+	struct kho_kexec_metadata *data = ex_blob(KHO_METADATA_NODE_NAME);
+
+	if (!data)
+		return -ENOENT;
+	data->version = version;
+	return 0;
+}
+
+static int ex_metadata_endless(unsigned long fill)
+{
+	struct kho_kexec_metadata *data = ex_blob(KHO_METADATA_NODE_NAME);
+
+	if (!data)
+		return -ENOENT;
+	memset(data->previous_release, fill, sizeof(data->previous_release));
+	return 0;
+}
+
+static int ex_regions_header(unsigned long offset_and_value)
+{
+	return ex_set_header(ex_blob(MEMBLOCK_KHO_FDT), offset_and_value);
+}
+
+static struct fdt_property *ex_regions_prop(const char *region, const char *name)
+{
+	void *fdt = ex_blob(MEMBLOCK_KHO_FDT);
+	int node = -1;
+
+	if (fdt)
+		node = region ? fdt_subnode_offset(fdt, 0, region) : 0;
+	if (node < 0)
+		return NULL;
+	return (struct fdt_property *)fdt_get_property(fdt, node, name, NULL);
+}
+
+static int ex_regions_format(unsigned long digit)
+{
+	struct fdt_property *prop = ex_regions_prop(NULL, "compatible");
+
+	if (!prop)
+		return -ENOENT;
+	prop->data[strlen("memblock-v")] = digit;
+	return 0;
+}
+
+static int ex_region_value(const char *name, u64 value)
+{
+	struct fdt_property *prop = ex_regions_prop("lu_one", name);
+
+	if (!prop)
+		return -ENOENT;
+	memcpy(prop->data, &value, sizeof(value));
+	return 0;
+}
+
+static int ex_region_start(unsigned long start)
+{
+	return ex_region_value(RESERVE_MEM_KHO_START_PROP_NAME, start);
+}
+
+static int ex_region_size(unsigned long size)
+{
+	return ex_region_value(RESERVE_MEM_KHO_SIZE_PROP_NAME, size);
+}
+
+static int ex_region_prop_len(unsigned long len)
+{
+	struct fdt_property *prop;
+
+	prop = ex_regions_prop("lu_one", RESERVE_MEM_KHO_SIZE_PROP_NAME);
+	if (!prop)
+		return -ENOENT;
+	/* Of the same length in the structure: that one stays sound. */
+	prop->len = cpu_to_be32(len);
+	return 0;
+}
+
+/* The second one begins where the first one does. */
+static int ex_region_twice(unsigned long unused)
+{
+	struct fdt_property *one, *two;
+
+	one = ex_regions_prop("lu_one", RESERVE_MEM_KHO_START_PROP_NAME);
+	two = ex_regions_prop("lu_two", RESERVE_MEM_KHO_START_PROP_NAME);
+	if (!one || !two)
+		return -ENOENT;
+	memcpy(two->data, one->data, sizeof(u64));
+	return 0;
+}
+
+static int ex_region_name(unsigned long letter)
+{
+	void *fdt = ex_blob(MEMBLOCK_KHO_FDT);
+	int node = fdt ? fdt_subnode_offset(fdt, 0, "lu_one") : -1;
+
+	if (node < 0)
+		return -ENOENT;
+	*(char *)fdt_get_name(fdt, node, NULL) = letter;
 	return 0;
 }
 
@@ -271,10 +412,14 @@ static int ex_block_in_scratch(unsigned long order)
 	return ex_block(round_down(ex_scratch_page(), PAGE_SIZE << order), order);
 }
 
+/* Memory of our own: there is nothing else that it could overlap. */
 static int ex_block_overlap(unsigned long order)
 {
-	return ex_block(round_down(virt_to_phys(kho_out.fdt), PAGE_SIZE << order),
-			order);
+	struct page *page = alloc_pages(GFP_KERNEL, order);
+
+	if (!page)
+		return -ENOMEM;
+	return ex_block(page_to_phys(page), 0) ?: ex_block(page_to_phys(page), order);
 }
 
 static int ex_block_is_node(unsigned long order)
@@ -474,6 +619,36 @@ static int ex_scratch_size(unsigned long size)
 	return ex_setup_data(EX_SCRATCH_SIZE, size);
 }
 
+/* The array, but where it may be overwritten at any time. */
+static int ex_scratch_array_outside(unsigned long unused)
+{
+	size_t len = kexec_image ? kexec_image->kho.scratch_len : 0;
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	if (!page || !len || len > PAGE_SIZE)
+		return -ENOENT;
+	ex_image(kexec_image->kho.scratch, page_address(page), len, false);
+	return ex_setup_data(EX_SCRATCH_ADDR, page_to_phys(page));
+}
+
+/* Nothing but what is around the array: no kernel fits in there. */
+static int ex_scratch_no_kernel(unsigned long unused)
+{
+	const size_t size = PAGE_SIZE << MAX_PAGE_ORDER;
+	struct kho_scratch area = {};
+	unsigned long at, i;
+
+	if (!kexec_image || !kexec_image->kho.scratch)
+		return -ENOENT;
+	at = kexec_image->kho.scratch;
+	for (i = 0; i < kexec_image->kho.scratch_len / sizeof(area); i++) {
+		area.addr = i ? 0 : round_down(at, size);
+		area.size = i ? 0 : size;
+		ex_image(at + i * sizeof(area), &area, sizeof(area), true);
+	}
+	return ex_defuse_purgatory();
+}
+
 /* Entries of the array: @arg is one of the letters in ex_mutations[]. */
 static int ex_scratch_entry(unsigned long arg)
 {
@@ -550,7 +725,7 @@ static const struct ex_mutation ex_mutations[] = {
 	{ "block_not_ram_huge", ex_block_not_ram, 18 },
 	{ "block_in_scratch", ex_block_in_scratch, 0 },
 	{ "block_around_scratch", ex_block_in_scratch, 10 },
-	{ "block_overlap", ex_block_overlap, 3 },
+	{ "block_overlap", ex_block_overlap, 1 },
 	{ "block_is_node", ex_block_is_node, 0 },
 	{ "block_order", ex_block_key, 1 },
 	{ "block_key_0", ex_block_key, 0 },
@@ -568,7 +743,8 @@ static const struct ex_mutation ex_mutations[] = {
 	{ "scratch_length", ex_scratch_size, sizeof(struct kho_scratch) + 8 },
 	{ "scratch_addr_not_ram", ex_scratch_addr, EX_NOT_RAM },
 	{ "scratch_addr_unaligned", ex_scratch_addr, 0x1000004 },
-	{ "scratch_addr_low", ex_scratch_addr, 0x1000 },
+	{ "scratch_array_outside", ex_scratch_array_outside, 0 },
+	{ "scratch_no_kernel", ex_scratch_no_kernel, 0 },
 
 	{ "child_not_ram", ex_child_addr, EX_NOT_RAM },
 	{ "child_not_preserved", ex_child_addr, 0x1000 },
@@ -579,6 +755,22 @@ static const struct ex_mutation ex_mutations[] = {
 	{ "items_cyclic", ex_items_cycle, 0 },
 	{ "items_count_0", ex_items_count, 0 },
 	{ "items_count_huge", ex_items_count, ~0UL },
+
+	{ "test_not_preserved", ex_test_addr, 0x1000 },
+	{ "metadata_not_preserved", ex_metadata_addr, 0x1000 },
+	{ "metadata_short", ex_metadata_size, 8 },
+	{ "metadata_version", ex_metadata_version, 9 },
+	{ "metadata_endless", ex_metadata_endless, 'x' },
+	{ "regions_magic", ex_regions_header, EX_FDT(magic, 0xfeedd00d) },
+	{ "regions_totalsize", ex_regions_header, EX_FDT(totalsize, 0x7ffffff0) },
+	{ "regions_format", ex_regions_format, '3' },
+	{ "region_not_preserved", ex_region_start, 0x1000 },
+	{ "region_huge", ex_region_size, 1UL << 40 },
+	{ "region_wraps", ex_region_size, ~0UL },
+	{ "region_smaller", ex_region_size, SZ_1M },
+	{ "region_prop_len", ex_region_prop_len, 5 },
+	{ "region_twice", ex_region_twice, 0 },
+	{ "region_renamed", ex_region_name, 'x' },
 };
 
 int ex_mutate(const char *name)

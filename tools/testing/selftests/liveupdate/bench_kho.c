@@ -43,7 +43,7 @@ static void nothing(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(empty, "mem=1G" QUIET, nothing, nothing, nothing);
+LU_TEST(empty, "mem=1G bound=1.05" QUIET, nothing, nothing, nothing);
 
 /*
  * Boot time by preserved blocks: single pages, no two of them together. From the
@@ -69,7 +69,7 @@ static void boot(struct lu_run *run)
 	}
 	if (run->stage + 1 < run->nr_stages) {
 		if (counts[run->stage])
-			kho_do("scatter %d", counts[run->stage]);
+			kho_do("scatter %d 1", counts[run->stage]);
 		lu_set(run, "jump", "%llu", lu_clock());
 	}
 }

@@ -61,6 +61,19 @@ static void nodes(struct lu_run *run)
 	update(run);
 }
 
+/*
+ * The verdict of lib/test_kho.c, which speaks the format of mainline's module of that
+ * name: it preserves in each kernel that gets nothing of it.
+ */
+static void verdict(struct lu_run *run)
+{
+	LU_EQ(lu_dmesg_has("test_kho: preserved "), !(run->stage % 2));
+	LU_EQ(lu_dmesg_has("test_kho: KHO restore succeeded"), run->stage % 2);
+	LU_CHECK(!lu_dmesg_has("KHO restore failed"), "the log says that it failed");
+}
+
+LU_TEST(test_module, "mem=1G append=kho=on", verdict, verdict, verdict, verdict);
+
 /* The range spans the end of node 0. */
 LU_TEST(two_nodes, "mem=1G cpus=2 numa=2 append=kho=on "
 	"append=kho_exercise_range=0x1fd01000,0x603000",
@@ -106,6 +119,35 @@ LU_TEST(hugetlb_cma, "mem=6G cpus=2 flavour=prod append=kho=on append=hugetlb_cm
 /* All struct pages are set up in one go, early_page_ext says so. */
 LU_TEST(no_deferred_init, "mem=2G cpus=2 flavour=debug append=kho=on append=early_page_ext",
 	update, update, update);
+
+/*
+ * More gaps of the smallest size than are used: the next kernel has to look for larger
+ * ones, and for its memmap there is room in that of this kernel.
+ */
+static void gaps(struct lu_run *run)
+{
+	char line[80] = "", *p;
+
+	if (!run->stage) {
+		kho_do("scatter %d %d", 1200, 10);
+	} else {
+		kho_check_update(run->stage);
+		LU_EQ(kho_log_count("preserved pages in ", line, sizeof(line)), 1);
+		p = strstr(line, " in ");
+		if (run->stage == 1)
+			LU_CHECK(p && atoi(p + 4) >= 1200, "the log says '%s'", line);
+	}
+	if (run->stage == 2)
+		kho_do("restore");
+	else
+		kho_do("alloc %d", run->stage);
+	if (run->stage == 1)
+		kho_do("preserve");
+	else
+		kho_do("free");
+}
+
+LU_TEST(many_gaps, "mem=6G flavour=prod append=kho=on", gaps, gaps, gaps);
 
 /*
  * Where the kernel is differs from boot to boot, but it is always in scratch, and

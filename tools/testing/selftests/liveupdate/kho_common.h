@@ -76,6 +76,24 @@ static inline int kho_log_count(const char *text, char *line, size_t room)
 	return count;
 }
 
+#define KHO_MAX_AREAS	8
+
+/* The numbers in a file of debugfs about the scratch areas, and how many there are. */
+static inline int kho_scratch_file(const char *name, unsigned long long nums[KHO_MAX_AREAS])
+{
+	char path[64], *end;
+	const char *p;
+	int nr = 0;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kho/out/%s", name);
+	for (p = lu_read(path); *p; p = end + 1) {
+		LU_CHECK(nr < KHO_MAX_AREAS, "there are more areas than that");
+		nums[nr++] = strtoull(p, &end, 0);
+		LU_CHECK(end > p && *end == '\n', "%s says '%s'", path, p);
+	}
+	return nr;
+}
+
 /* Several keys of one look at the state, which costs the kernel some time. */
 static inline const char *kho_look(void)
 {
@@ -94,6 +112,46 @@ static inline long long kho_find(const char *look, const char *key)
 	p = strstr(look, line);
 	LU_CHECK(p, "the exerciser tells nothing of %s", key);
 	return strtoll(p + strlen(line), NULL, 0);
+}
+
+/* Address, pages and seed of the first and the last folio, and of such ranges of pages. */
+static inline void kho_note_items(struct lu_run *run)
+{
+	unsigned long long phys, pages, seed;
+	char line[64], key[16];
+	unsigned int kind;
+	bool seen[2] = {};
+	FILE *f = fopen(KHO_EXERCISE "items", "re");
+
+	LU_CHECK(f, "the items: %m");
+	while (fgets(line, sizeof(line), f)) {
+		LU_CHECK(sscanf(line, "%u %llu %llu %llu", &kind, &phys, &pages, &seed) == 4,
+			 "the items: '%s'", line);
+		if (kind > 1)
+			continue;
+		for (int last = seen[kind]; last < 2; last++) {
+			snprintf(key, sizeof(key), "item%u%d", kind, last);
+			lu_set(run, key, "%llu,%llu,%llu", phys, pages, seed);
+		}
+		seen[kind] = true;
+	}
+	fclose(f);
+	LU_CHECK(seen[0] && seen[1], "there are no items of some kind");
+}
+
+/* Are they kept out of use, although nothing can be restored? */
+static inline int kho_try_claimed(struct lu_run *run)
+{
+	static const char * const keys[] = { "item00", "item01", "item10", "item11" };
+	unsigned long long phys, pages, seed;
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < sizeof(keys) / sizeof(keys[0]); i++) {
+		LU_CHECK(sscanf(lu_get(run, keys[i]), "%llu,%llu,%llu", &phys, &pages,
+				&seed) == 3, "%s is '%s'", keys[i], lu_get(run, keys[i]));
+		err = kho_try("claimed %llu %llu %llu", phys, pages, seed);
+	}
+	return err;
 }
 
 /* What has to hold in every kernel with the handover on, at any time. */

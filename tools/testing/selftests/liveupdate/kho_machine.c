@@ -141,6 +141,87 @@ LU_TEST(scratch_too_small, "mem=512M own append=kho=on append=kho_scratch=4M,4M,
 	too_small);
 
 /*
+ * A command line that leaves a scratch area out of RAM: that is what is said, and it
+ * is a cold boot with what RAM there is.
+ */
+#define SCRATCH	"append=kho=on append=kho_scratch=96M,16M,16M"
+
+static void less_ram(struct lu_run *run, const char *fmt, unsigned long long where)
+{
+	kho_check_cold();
+	kho_do("alloc 1");
+	kho_note_items(run);
+	kho_do("preserve");
+	snprintf(run->append, sizeof(run->append), fmt, where);
+}
+
+static void memmap_before(struct lu_run *run)
+{
+	unsigned long long addr[KHO_MAX_AREAS];
+	int nr = kho_scratch_file("scratch_phys", addr);
+
+	/* The area of the node, where no kernel fits in. */
+	LU_EQ(nr, 3);
+	less_ram(run, "memmap=1M$0x%llx", addr[2] + (8 << 20));
+}
+
+static void mem_before(struct lu_run *run)
+{
+	unsigned long long addr[KHO_MAX_AREAS];
+
+	LU_EQ(kho_scratch_file("scratch_phys", addr), 3);
+	LU_CHECK(addr[0] < 3ULL << 30 && addr[1] > 4ULL << 30, "areas at 0x%llx and 0x%llx",
+		 addr[0], addr[1]);
+	less_ram(run, "mem=%lluG", 3);
+}
+
+static void less_ram_after(struct lu_run *run)
+{
+	char line[256] = "";
+
+	LU_EQ(kho_log_count(KHO_LOST, line, sizeof(line)), 1);
+	LU_CHECK(strstr(line, "a scratch area is not in RAM"), "the log says '%s'", line);
+	kho_check_cold();
+	kho_do("alloc 2");
+	kho_do("preserve");
+	(void)run;
+}
+
+static void memmap_after(struct lu_run *run)
+{
+	int err = kho_try_claimed(run);
+
+	/* A little of it was in use before the map could be read. */
+	LU_CHECK(!err || err == -EBADMSG, "what was preserved is given away: %s", strerror(-err));
+	less_ram_after(run);
+}
+
+LU_TEST(memmap_in_scratch, "mem=1G flavour=prod " SCRATCH, memmap_before, memmap_after);
+LU_TEST(mem_below_scratch, "mem=4G flavour=prod " SCRATCH, mem_before, less_ram_after);
+
+/* With CONFIG_KEXEC_HANDOVER_DEBUG memory has one owner. */
+static void twice(struct lu_run *run)
+{
+	LU_EQ(kho_try("twice"), -EEXIST);
+	LU_CHECK(lu_dmesg_has(", order 1: preserved twice"), "the log does not say it");
+	(void)run;
+}
+
+LU_TEST(preserved_twice, "mem=1G flavour=debug append=kho=on "
+	"expect=WARNING:.*kho_preserve", twice);
+
+/* What KUnit can test only without kho=on. */
+static void kunit_off(struct lu_run *run)
+{
+	LU_CHECK(lu_dmesg_has("ok 1 kho_disabled_test"), "it failed, or was not run");
+	LU_CHECK(!lu_dmesg_has("kho_disabled_test # SKIP"), "it was skipped");
+	(void)run;
+}
+
+LU_TEST(kunit_without_kho, "mem=1G own flavour=debug append=kunit.enable=1 "
+	"append=kunit.filter_glob=kho_core.kho_disabled_test", kunit_off);
+
+/*
  * Fill memory with all kinds of kernel objects and page cache, so that scratch is
  * wanted by everyone; only what can be moved may be in it.
  */

@@ -5,6 +5,8 @@
  * of that, with one line that says why, and goes on with the next damage.
  */
 #define _GNU_SOURCE
+#include <sys/mman.h>
+
 #include "kho_common.h"
 
 struct damage {
@@ -89,7 +91,7 @@ static const struct damage tree_damages[] = {
 	{ "block_not_ram_huge", "preserved block is not in RAM" },
 	{ "block_in_scratch", "preserved block is in scratch" },
 	{ "block_around_scratch", "preserved block is in scratch" },
-	{ "block_overlap", "overlap" },
+	{ "block_overlap", "two preserved blocks overlap" },
 	{ "block_is_node", "preserved block overlaps a page of the map" },
 	{ "block_order", "preserved block has a bad order" },
 	{ "block_key_0", "preserved block has a bad order" },
@@ -117,7 +119,8 @@ static const struct damage scratch_damages[] = {
 	{ "scratch_length", "scratch array is empty or cut off" },
 	{ "scratch_addr_not_ram", "scratch array is not in RAM" },
 	{ "scratch_addr_unaligned", "scratch array is not aligned" },
-	{ "scratch_addr_low", "scratch" },
+	{ "scratch_array_outside", "scratch array is not in scratch" },
+	{ "scratch_no_kernel", "this kernel was not loaded to scratch" },
 };
 
 static void scratch_damage(struct lu_run *run)
@@ -126,15 +129,56 @@ static void scratch_damage(struct lu_run *run)
 }
 
 LU_TEST(scratch, "mem=512M flavour=prod append=kho=on append=kho_scratch=64M,64M,16M timeout=200",
-	scratch_damage, scratch_damage, scratch_damage, scratch_damage, scratch_damage,
-	scratch_damage, scratch_damage, scratch_damage, scratch_damage, scratch_damage,
-	scratch_damage, scratch_damage, scratch_damage, scratch_damage);
+	STAGES_15(scratch_damage));
+
+/*
+ * What a rejected map says to be preserved may still be in use by someone, a device
+ * for one: as far as the map can be read it is not given away, however scarce memory
+ * gets.
+ */
+static const struct damage claimed_damages[] = {
+	{ "tree_node_shared", "page of the map is linked twice" },
+	{ "block_not_ram", "preserved block is not in RAM" },
+	{ "block_overlap", "two preserved blocks overlap" },
+	{ "fdt_not_preserved", "FDT is not preserved" },
+};
+
+/* Nearly all that is free, and written to. */
+static void use_memory(void)
+{
+	long long size = lu_read_key("/proc/meminfo", "MemAvailable") * 1024 / 10 * 8;
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	LU_CHECK(p != MAP_FAILED, "%lld bytes: %m", size);
+	memset(p, 0xff, size);
+	munmap(p, size);
+}
+
+static void claimed(struct lu_run *run)
+{
+	int nr = sizeof(claimed_damages) / sizeof(claimed_damages[0]);
+
+	LU_EQ(run->nr_stages, nr + 1);
+	if (run->stage) {
+		check_rejected(&claimed_damages[run->stage - 1]);
+		use_memory();
+		LU_EQ(kho_try_claimed(run), 0);
+	}
+	kho_do("alloc %d", 10 + run->stage);
+	kho_note_items(run);
+	kho_do("preserve");
+	if (run->stage < nr)
+		kho_do("mutate %s", claimed_damages[run->stage].name);
+}
+
+LU_TEST(claimed, "mem=512M flavour=prod append=kho=on timeout=120",
+	claimed, claimed, claimed, claimed, claimed);
 
 /* One of each sort with all checks of the kernel on. */
 static const struct damage debug_damages[] = {
 	{ "fdt_name_endless", "malformed" },
 	{ "tree_node_cyclic", "linked twice" },
-	{ "block_overlap", "overlap" },
+	{ "block_overlap", "two preserved blocks overlap" },
 	{ "scratch_not_ram", "scratch area is not in RAM" },
 };
 
@@ -185,5 +229,88 @@ static void child_damage(struct lu_run *run)
 LU_TEST(one_subtree, "mem=512M flavour=prod append=kho=on timeout=120",
 	child_damage, child_damage, child_damage, child_damage, child_damage, child_damage,
 	child_damage, child_damage, child_damage, child_damage);
+
+/*
+ * The same for what KHO itself hands over: the handover is accepted, one line says
+ * what is ignored, and everything else is there.
+ */
+static const struct {
+	const char *name, *why;
+	bool one, two;		/* which of the regions are revived */
+} own_damages[] = {
+	{ "metadata_not_preserved",
+	  "'kexec-metadata' of the previous kernel is ignored: its data is not in preserved memory",
+	  true, true },
+	{ "metadata_short", "metadata of the previous kernel is ignored: 8 bytes are too short",
+	  true, true },
+	{ "metadata_version", "metadata of the previous kernel is ignored: version 9 is not known",
+	  true, true },
+	{ "metadata_endless", "exec from: xxxxxxxx", true, true },
+	{ "regions_magic", "regions of the previous kernel are ignored", false, false },
+	{ "regions_totalsize", "regions of the previous kernel are ignored", false, false },
+	{ "regions_format", "regions of the previous kernel are ignored", false, false },
+	{ "region_not_preserved", "region of the previous kernel is ignored", false, true },
+	{ "region_huge", "region of the previous kernel is ignored", false, true },
+	{ "region_wraps", "region of the previous kernel is ignored", false, true },
+	{ "region_prop_len", "region of the previous kernel is ignored", false, true },
+	{ "region_twice", "region of the previous kernel is ignored", true, false },
+	{ "region_smaller", "reserve_mem=lu_one begins empty", false, true },
+	/* Nobody asks for it. That is the business of the command line. */
+	{ "region_renamed", "Revived memory reservation 'lu_two'", false, true },
+};
+
+static void check_region(const char *name, int seed, bool revived)
+{
+	char line[80];
+
+	snprintf(line, sizeof(line), "Revived memory reservation '%s' from KHO", name);
+	LU_EQ(lu_dmesg_has(line), revived);
+	LU_EQ(kho_try("region_check %s %d", name, seed), revived ? 0 : -EBADMSG);
+}
+
+static void own_damage(struct lu_run *run)
+{
+	int nr = sizeof(own_damages) / sizeof(own_damages[0]), last = run->stage - 1;
+
+	LU_EQ(run->nr_stages, nr + 1);
+	if (run->stage) {
+		LU_CHECK(!lu_dmesg_has(KHO_LOST), "%s: all of it is lost", own_damages[last].name);
+		LU_EQ(kho_state("kho_boot"), 1);
+		LU_CHECK(kho_log_count(own_damages[last].why, NULL, 0) == 1,
+			 "%s: the log has no '%s'", own_damages[last].name, own_damages[last].why);
+		check_region("lu_one", 10 + last, own_damages[last].one);
+		check_region("lu_two", 50 + last, own_damages[last].two);
+		kho_do("restore");
+		kho_do("free");
+		kho_check_kernel();
+	}
+	kho_do("region lu_one %d", 10 + run->stage);
+	kho_do("region lu_two %d", 50 + run->stage);
+	kho_do("alloc %d", run->stage);
+	kho_do("preserve");
+	if (run->stage < nr)
+		kho_do("mutate %s", own_damages[run->stage].name);
+}
+
+LU_TEST(own_subtrees, "mem=512M flavour=prod append=kho=on append=reserve_mem=4M:4096:lu_one "
+	"append=reserve_mem=12K:4096:lu_two timeout=120",
+	STAGES_15(own_damage));
+
+/* lib/test_kho.c says in the log whether its data came over; it did not, here. */
+static void test_saves(struct lu_run *run)
+{
+	LU_CHECK(lu_dmesg_has("test_kho: preserved "), "it preserved nothing");
+	kho_do("mutate test_not_preserved");
+	(void)run;
+}
+
+static void test_fails(struct lu_run *run)
+{
+	LU_CHECK(lu_dmesg_has("test_kho: KHO restore failed"), "it does not say so");
+	LU_CHECK(!lu_dmesg_has("KHO restore succeeded"), "it is content");
+	(void)run;
+}
+
+LU_TEST(test_module, "mem=512M flavour=prod append=kho=on", test_saves, test_fails);
 
 LU_MAIN
