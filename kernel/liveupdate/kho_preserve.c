@@ -228,7 +228,8 @@ EXPORT_SYMBOL_GPL(kho_preserve_folios);
  * Context: process context, may sleep.
  * Return: 0; -EOPNOTSUPP if KHO is disabled or the folio is of a kind that cannot
  * be preserved; -EINVAL before kho_init() and for memory that does not survive
- * (scratch, hotplugged, slab); -ENOMEM
+ * (scratch, hotplugged, slab); -ENOMEM; with CONFIG_KEXEC_HANDOVER_DEBUG, -EEXIST if
+ * another block has a page of it already
  */
 int kho_preserve_folio(struct folio *folio)
 {
@@ -286,7 +287,8 @@ static void kho_del_blocks(unsigned long pfn, unsigned long stop,
  * Context: process context, may sleep.
  * Return: 0; -EOPNOTSUPP if KHO is disabled; -EINVAL before kho_init(), for an
  * empty range and for memory that does not survive (scratch, hotplugged, slab);
- * -ENOMEM. Nothing is preserved by a call that failed.
+ * -ENOMEM; with CONFIG_KEXEC_HANDOVER_DEBUG, -EEXIST if another block has a page of it
+ * already. Nothing is preserved by a call that failed.
  */
 int kho_preserve_pages(struct page *page, unsigned long nr_pages)
 {

@@ -4,9 +4,11 @@
  *
  * The root FDT has one child for each: name, address, size. The outgoing one is a
  * preserved page that is edited in place, under kho_out.lock, from kho_init() to
- * the jump; it is always complete. The blob belongs to the consumer, who preserves
- * it separately, and keeps it until the subtree is removed. Adding fails when the
- * page is full; removing never fails.
+ * the jump. It is complete whenever nobody holds that lock. A jump does not wait for
+ * the lock: who may jump while a consumer is still adding or removing, may leave it half
+ * edited, for the next kernel to reject. The blob belongs to the consumer, who
+ * preserves it separately, and keeps it until the subtree is removed. Adding fails when
+ * the page is full; removing never fails.
  *
  * The incoming one is read only. Which of its blobs lie in preserved memory is
  * found out early, while the incoming map is at hand; other ones are not given
