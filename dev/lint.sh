@@ -145,6 +145,44 @@ lint_arm64() {
 	}
 }
 
+# KHO compiles without what the hosts' configuration happens to have: deferred struct pages,
+# NUMA, crash kernels, debugfs.
+lint_options() {
+	local out=$LU_OUT/options log=$LU_LOGS/options.log fragment=$LU_OUT/options/.lu-fragment
+
+	mkdir -p "$out"
+	{
+		grep -vhE 'DEFERRED|DEBUGFS|EXERCISE|TEST' "$LU_TESTS"/config "$LU_TESTS"/config.{x86_64,kho}
+		printf 'CONFIG_%s=y\n' SMP SPARSEMEM_VMEMMAP
+	} > "$fragment"
+	(
+		kernel_make "$out" -s KCONFIG_ALLCONFIG="$fragment" allnoconfig
+		if grep -E '^CONFIG_(DEFERRED_STRUCT_PAGE_INIT|NUMA|CRASH_DUMP|KEXEC_HANDOVER_.*)=y' "$out/.config" ||
+			! grep -x CONFIG_KEXEC_HANDOVER=y "$out/.config"; then
+			echo "lint_options: an option that was to be off is on, or KHO was dropped"
+			exit 1
+		fi
+		# shellcheck disable=SC2046 # a list of words is meant
+		kernel_make "$out" KCFLAGS=-Werror kernel/liveupdate/ $(options_objects)
+	) > "$log" 2>&1 || {
+		grep -E '(error|warning|dropped)' "$log" || tail -n 5 "$log"
+		return 1
+	}
+}
+
+# What the edits of memory management and of x86 touch.
+options_objects() {
+	for patch in $(series_patches | grep -E 'kho'); do
+		sed -n 's,^+++ b/\(.*\.c\)$,\1,p' "$LU_TOP/patches/$patch"
+	done | grep -E '^(mm|arch/x86/(kernel|mm))/' | sort -u | while read -r f; do
+		# Not those that an option of the hosts brings.
+		case $f in
+		mm/hugetlb*.c | mm/memtest.c | mm/numa*.c | arch/x86/mm/numa*.c) ;;
+		*) echo "${f%.c}.o" ;;
+		esac
+	done
+}
+
 # Our own objects and those that the series edits, as far as arm64 has them.
 arm64_objects() {
 	{
@@ -171,7 +209,7 @@ cmd_lint() {
 	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
 	take_lock
 	build_kernel prod
-	for check in shellcheck python house checkpatch diagnostics kerneldoc sparse arm64 roundtrip; do
+	for check in shellcheck python house checkpatch diagnostics kerneldoc sparse arm64 options roundtrip; do
 		if ("lint_$check") > "$LU_LOGS/lint-$check.log" 2>&1; then
 			say "lint: $check: clean"
 		else
