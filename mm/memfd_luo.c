@@ -614,27 +614,30 @@ static void memfd_luo_unpreserve(struct liveupdate_file_op_args *args)
 	memfd_luo_clear_marks(inode->i_mapping);
 }
 
-/* What it collects stays so if it fails, as if it had been there at preserve(). */
+/*
+ * Without the inode lock: somebody may hold it who waits for a hole of this file, or
+ * copies from one of another file that is frozen already. Size and pages are frozen
+ * since preserve(), and seals are added under the lock of the mapping, which looking
+ * for new pages takes: later than that there are none.
+ *
+ * What it collects stays so if it fails, as if it had been there at preserve().
+ */
 static int memfd_luo_freeze(struct liveupdate_file_op_args *args)
 {
 	struct inode *inode = file_inode(args->file);
 	struct memfd_luo *memfd = args->private_data;
 	int err;
 
-	err = down_write_killable(&inode->i_rwsem);
-	if (err)
-		return err;
 	memfd_luo_freeze_holes(inode);
 	err = memfd_luo_collect_new(memfd, args->file);
 	if (err)
 		memfd_luo_thaw_holes(inode);
 	else
 		memfd_luo_describe(memfd, args->file);
-	inode_unlock(inode);
 	return err;
 }
 
-/* Without the inode lock: somebody may hold it who waits for just this. */
+/* Without the inode lock, for the same reason. */
 static void memfd_luo_unfreeze(struct liveupdate_file_op_args *args)
 {
 	memfd_luo_thaw_holes(file_inode(args->file));

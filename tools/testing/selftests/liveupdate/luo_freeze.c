@@ -253,6 +253,69 @@ static void busy_after(struct lu_run *run)
 
 LU_TEST(busy_machine, "mem=1G cpus=2 " LUO_ON, busy_before, busy_after);
 
+/*
+ * Whoever waits for a hole of a frozen memfd may have another one locked that is still to
+ * be frozen, since it is copying from the one to the other.
+ */
+#define HOLES	(64 << 20)
+
+static void *copier(void *arg)
+{
+	char *map = mmap(NULL, HOLES, PROT_READ, MAP_SHARED, memfd[0], 0);
+
+	LU_CHECK(map != MAP_FAILED, "mmap: %m");
+	/* Around and around, so as to be at it at the jump. */
+	for (off_t at = 4096; !stop; at = at % (HOLES - 8192) + 4096, turns[0]++) {
+		LU_EQ(pwrite(memfd[2], map + at, 4096, 0), 4096);
+		usleep(100);
+	}
+	return arg;
+}
+
+static void copying_before(struct lu_run *run)
+{
+	pthread_t thread;
+	double begin;
+
+	dev = luo_open();
+	session[0] = luo_create(dev, "copying");
+	for (int k = 0; k < SESSIONS; k++) {
+		memfd[k] = luo_memfd("copying", 0, 4096, k);
+		LU_OK(ftruncate(memfd[k], HOLES));
+		luo_preserve(session[0], memfd[k], k);
+	}
+	luo_preserve(session[0], luo_ex_new(7), 7);
+	/* The one between them takes its time. */
+	luo_fill(memfd[1], 4096, HOLES - 4096, 1);
+	luo_load_next(run);
+	LU_EQ(pthread_create(&thread, NULL, copier, NULL), 0);
+	for (int i = 0; i < 5; i++) {
+		unsigned long seen;
+
+		luo_ex("fail freeze 7 %d", -EIO);
+		begin = luo_seconds();
+		LU_EQ(luo_try_jump(), -EIO);
+		LU_CHECK(luo_seconds() - begin < 20, "it took %.1f s", luo_seconds() - begin);
+		seen = turns[0];
+		for (begin = luo_seconds(); turns[0] == seen; usleep(1000))
+			LU_CHECK(luo_seconds() - begin < 20, "the copier is stuck");
+	}
+	luo_ex("clear");
+}
+
+static void copying_after(struct lu_run *run)
+{
+	dev = luo_open();
+	session[0] = luo_retrieve(dev, "copying");
+	luo_verify(luo_take(session[0], 0), 0, 4096, 0);
+	luo_verify(luo_take(session[0], 1), 0, HOLES, 1);
+	luo_finish(session[0]);
+	(void)run;
+}
+
+LU_TEST(copying_between_memfds, "mem=1G cpus=2 flavour=prod " LUO_ON, copying_before,
+	copying_after);
+
 /* A reboot that is refused for other reasons touches nothing. */
 static void no_image(struct lu_run *run)
 {
