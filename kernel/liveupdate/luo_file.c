@@ -313,18 +313,19 @@ static struct luo_file *luo_file_by_id(struct luo_file_set *set,
  * @file: a file that the one at hand needs; any file of the same object
  * @tokenp: where to put the token, which can be handed over
  *
- * The file at hand depends on that one from now on, so that the latter is not
- * dropped first. User space has to preserve it first.
+ * User space has to preserve that one first. If it is asked for in preserve(), the
+ * file at hand depends on it from then on, so that it is not dropped first. In freeze()
+ * nothing can be dropped, and a token is good for this freeze only.
  *
  * Context: preserve() or freeze() of a file handler.
- * Return: 0; -ENOENT if @file is not preserved in that session; -EINVAL if the
- * session is not going to the next kernel; -ENOMEM; -EOPNOTSUPP if live update is off
+ * Return: 0; -ENOENT if @file is not preserved in that session, or was so later than
+ * the file at hand; -EINVAL if the session is not going to the next kernel; -ENOMEM
  */
 int liveupdate_get_token_outgoing(struct liveupdate_session *s,
 				  struct file *file, u64 *tokenp)
 {
 	struct luo_file_set *set = &s->files;
-	struct luo_file *on = NULL;
+	struct luo_file *current_file = set->current_file, *on = NULL;
 	unsigned long id;
 	int err;
 
@@ -334,10 +335,14 @@ int liveupdate_get_token_outgoing(struct liveupdate_session *s,
 		return -EINVAL;
 	if (luo_handler_file_id(file, &id))
 		on = luo_file_by_id(set, id);
-	if (!on || on == set->current_file)
+	if (!on || on == current_file)
 		return -ENOENT;
-	if (set->current_file) {
-		err = luo_file_add_dep(set->current_file, on);
+	/* It has no number before it is preserved. */
+	if (current_file && current_file->nr) {
+		if (on->nr > current_file->nr)
+			return -ENOENT;
+	} else if (current_file) {
+		err = luo_file_add_dep(current_file, on);
 		if (err)
 			return err;
 	}

@@ -26,7 +26,7 @@ struct luo_file_dep;
  * @by_id: in the tree of all files that cannot be preserved again; if @has_id
  * @set: whose file it is
  * @token: user space's name of it
- * @nr: ascending in the order of @list, from 1 on
+ * @nr: ascending in the order of @list, from 1 on; 0 while it is not there yet
  * @id: of what is behind it
  * @has_id: that is claimed
  * @busy: incoming: being retrieved
