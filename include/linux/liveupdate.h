@@ -98,7 +98,8 @@ struct liveupdate_file_op_args {
  *	errno is returned for ever. Mandatory.
  *
  * @can_finish: New kernel, may @finish be called now? If any file of a session says
- *	no, none of them is finished. No side effects. Optional, default yes.
+ *	no, none of them is finished. No side effects: nothing is retrieved while
+ *	files are asked. Optional, default yes.
  *
  * @finish: New kernel, the session gives the file up, newest first. With
  *	@retrieve_status 0, free all that was preserved for it; with 1, the file

@@ -234,10 +234,10 @@ int luo_file_retrieve(struct luo_file_set *set, u64 token, struct file **filep)
  * Retrieves the file if nobody has done that yet. User space may retrieve both in
  * any order.
  *
- * Context: retrieve() and can_finish() of a file handler; in finish() for files that
- * were retrieved.
- * Return: 0; -EINVAL if the session did not come from the previous kernel;
- * -EOPNOTSUPP if live update is off; otherwise as luo_file_retrieve()
+ * Context: retrieve() of a file handler. In can_finish() and finish() it only gives
+ * files that were retrieved before, and -ENOENT for others.
+ * Return: 0; -EINVAL if the session did not come from the previous kernel; otherwise
+ * as luo_file_retrieve()
  */
 int liveupdate_get_file_incoming(struct liveupdate_session *s, u64 token,
 				 struct file **filep)
@@ -300,11 +300,14 @@ int luo_file_set_finish(struct luo_file_set *set)
 
 	luo_assert_held(set);
 
-	list_for_each_entry(file, &set->files, list)
-		if (!luo_file_can_finish(file))
-			return -EBUSY;
-
 	set->finishing = true;
+	list_for_each_entry(file, &set->files, list) {
+		if (!luo_file_can_finish(file)) {
+			set->finishing = false;
+			return -EBUSY;
+		}
+	}
+
 	list_for_each_entry_safe_reverse(file, prev, &set->files, list) {
 		if (!file->fh) {
 			dropped++;

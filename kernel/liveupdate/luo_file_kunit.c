@@ -37,8 +37,8 @@ struct file_test {
 	char fail_op;
 	long fail_nr;
 	int fail_err;
-	u64 ask_for;		/* token that the file being retrieved needs */
-	long ask_from;		/* and which file it is */
+	u64 ask_for;		/* token or number of the file that is needed */
+	long ask_from;		/* and which file needs it */
 	int answer;
 };
 
@@ -60,18 +60,25 @@ static bool can_preserve(struct liveupdate_file_handler *handler,
 	return file->f_op == &kunit_fops;
 }
 
-static int preserve(struct liveupdate_file_op_args *args)
+/* If file @nr is the one, it asks for the token of another one. */
+static void ask_for_token(struct liveupdate_file_op_args *args, long nr)
 {
 	struct file_test *t = kunit_get_current_test()->priv;
-	long nr = (long)args->file->private_data;
 	struct file *file;
 
-	if (t->ask_from == nr) {
-		file = fget(t->fds[t->ask_for]);
-		t->answer = liveupdate_get_token_outgoing(args->session, file,
-							  &t->ask_for);
-		fput(file);
-	}
+	if (t->ask_from != nr)
+		return;
+	file = fget(t->fds[t->ask_for]);
+	t->answer = liveupdate_get_token_outgoing(args->session, file,
+						  &t->ask_for);
+	fput(file);
+}
+
+static int preserve(struct liveupdate_file_op_args *args)
+{
+	long nr = (long)args->file->private_data;
+
+	ask_for_token(args, nr);
 	args->serialized_data = 0x1000 * nr;
 	args->private_data = (void *)nr;
 	return event('p', nr);
@@ -84,6 +91,7 @@ static void unpreserve(struct liveupdate_file_op_args *args)
 
 static int freeze(struct liveupdate_file_op_args *args)
 {
+	ask_for_token(args, (long)args->private_data);
 	args->serialized_data++;
 	return event('f', (long)args->private_data);
 }
@@ -93,19 +101,27 @@ static void unfreeze(struct liveupdate_file_op_args *args)
 	event('x', (long)args->private_data);
 }
 
+/* The same in the new kernel, for the other one itself. */
+static void ask_for_file(struct liveupdate_file_op_args *args, long nr)
+{
+	struct file_test *t = kunit_get_current_test()->priv;
+	struct file *file;
+
+	if (t->ask_from != nr)
+		return;
+	t->answer = liveupdate_get_file_incoming(args->session, t->ask_for,
+						 &file);
+	if (!t->answer)
+		fput(file);
+}
+
 static int retrieve(struct liveupdate_file_op_args *args)
 {
 	struct file_test *t = kunit_get_current_test()->priv;
 	long nr = args->serialized_data / 0x1000;
-	struct file *file;
 	int err;
 
-	if (t->ask_from == nr) {
-		t->answer = liveupdate_get_file_incoming(args->session,
-							 t->ask_for, &file);
-		if (!t->answer)
-			fput(file);
-	}
+	ask_for_file(args, nr);
 	err = event('r', nr);
 	if (err)
 		return err;
@@ -115,6 +131,7 @@ static int retrieve(struct liveupdate_file_op_args *args)
 
 static bool can_finish(struct liveupdate_file_op_args *args)
 {
+	ask_for_file(args, args->serialized_data / 0x1000);
 	return !event('c', args->serialized_data / 0x1000);
 }
 
@@ -465,6 +482,33 @@ static void depends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, luo_file_unpreserve(set, 100), 0);
 }
 
+/* While files freeze, tokens of older ones can be had, and nothing depends on them. */
+static void asks_in_freeze(struct kunit *test)
+{
+	struct file_test *t = test->priv;
+	struct luo_file_set *set = &t->out.files;
+	struct luo_file_set_ser ser = { };
+
+	guard(mutex)(&t->out.mutex);
+	preserve_some(test, 3);
+	t->ask_from = 1;
+	t->ask_for = 0;
+	KUNIT_EXPECT_EQ(test, luo_file_set_freeze(set, &ser), 0);
+	KUNIT_EXPECT_EQ(test, t->answer, 0);
+	KUNIT_EXPECT_EQ(test, t->ask_for, 100);
+	luo_file_set_unfreeze(set, &ser);
+
+	/* A newer one is dropped first when all are. */
+	t->ask_for = 2;
+	KUNIT_EXPECT_EQ(test, luo_file_set_freeze(set, &ser), 0);
+	KUNIT_EXPECT_EQ(test, t->answer, -ENOENT);
+	luo_file_set_unfreeze(set, &ser);
+
+	t->ask_from = -1;
+	KUNIT_EXPECT_EQ(test, luo_file_unpreserve(set, 100), 0);
+	KUNIT_EXPECT_EQ(test, luo_file_unpreserve(set, 102), 0);
+}
+
 /* New kernel */
 
 /* The set as an old kernel leaves it: files 0 ... @nr - 1 with tokens 100 and up. */
@@ -611,6 +655,38 @@ static void needs_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get(test, 101, NULL), 0);
 	KUNIT_EXPECT_EQ(test, t->answer, -ELOOP);
 	KUNIT_EXPECT_EQ(test, luo_file_set_finish(set), 0);
+}
+
+/* Whether files can be finished is asked without changing any of them. */
+static void needs_others_to_finish(struct kunit *test)
+{
+	struct file_test *t = test->priv;
+	struct luo_file_set *set = &t->in.files;
+	struct luo_file_set_ser ser;
+
+	guard(mutex)(&t->in.mutex);
+	fill_in(test, &ser, 3);
+	KUNIT_EXPECT_EQ(test, luo_file_set_deserialize(set, &ser), 0);
+	KUNIT_EXPECT_EQ(test, get(test, 102, NULL), 0);
+	expect_log(test, "r2 ");
+
+	t->ask_from = 0;
+	t->ask_for = 102;
+	t->fail_op = 'c';
+	t->fail_nr = 2;
+	t->fail_err = 1;
+	KUNIT_EXPECT_EQ(test, luo_file_set_finish(set), -EBUSY);
+	KUNIT_EXPECT_EQ(test, t->answer, 0);
+	t->ask_for = 101;
+	KUNIT_EXPECT_EQ(test, luo_file_set_finish(set), -EBUSY);
+	KUNIT_EXPECT_EQ(test, t->answer, -ENOENT);
+	expect_log(test, "c0 c1 c2 c0 c1 c2 ");
+
+	/* It can be had again after the refusal. */
+	KUNIT_EXPECT_EQ(test, get(test, 101, NULL), 0);
+	t->fail_op = 0;
+	KUNIT_EXPECT_EQ(test, luo_file_set_finish(set), 0);
+	expect_log(test, "r1 c0 c1 c2 d2 d1 w0 ");
 }
 
 /* A handler that comes late, or never. */
@@ -766,9 +842,11 @@ static struct kunit_case luo_file_cases[] = {
 	KUNIT_CASE(freeze_fails),
 	KUNIT_CASE(lists),
 	KUNIT_CASE(depends),
+	KUNIT_CASE(asks_in_freeze),
 	KUNIT_CASE(retrieves),
 	KUNIT_CASE(retrieve_fails),
 	KUNIT_CASE(needs_others),
+	KUNIT_CASE(needs_others_to_finish),
 	KUNIT_CASE(waits_for_handler),
 	KUNIT_CASE(hostile_record),
 	KUNIT_CASE(hostile_set),

@@ -64,7 +64,7 @@ struct seq_file;
  * @last_nr: &luo_file.nr of the youngest one ever
  * @listed: the one that the last luo_file_set_list() ended with, if still there
  * @current_file: outgoing: the one whose callback may ask for tokens now
- * @finishing: incoming: nothing can be retrieved any more
+ * @finishing: incoming: nothing can be retrieved now
  * @damaged: incoming: something of what the previous kernel left was unsound
  * @blocks: outgoing: their records, with room for @count
  * @session: whose files they are
