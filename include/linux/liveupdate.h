@@ -188,7 +188,8 @@ struct liveupdate_flb_op_args {
  *	nobody ever wanted it. Make it from @data, which comes from another kernel
  *	and is not to be trusted, and set @obj. A transient error, see
  *	liveupdate_error_is_transient(), has to leave all that was preserved as it
- *	was; any other one is final. Mandatory.
+ *	was, and retrieve() is called again when somebody wants the object again; any
+ *	other one is final. Mandatory.
  *
  * @finish: New kernel, the last file that depends on it is finished, and the last
  *	user gone. Only after @retrieve succeeded. Free @obj and all that was

@@ -444,6 +444,12 @@ static void luo_flb_finish_unused(struct liveupdate_flb *flb,
 	if (in->files || in->users || in->finished)
 		return;
 	err = luo_flb_retrieve(flb, in);
+	/* Whoever gets and puts it next tries again. */
+	if (liveupdate_error_is_transient(err)) {
+		pr_warn("the object %s was never retrieved and cannot be now (%pe): its memory stays reserved until somebody uses the object\n",
+			flb->compatible, ERR_PTR(err));
+		return;
+	}
 	in->finished = true;
 	if (err) {
 		pr_warn("the object %s was never retrieved and cannot be (%pe): its memory stays reserved until the next reboot\n",
