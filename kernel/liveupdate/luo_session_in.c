@@ -22,7 +22,7 @@
 #include <linux/errno.h>
 #include <linux/init.h>
 #include <linux/printk.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "luo_internal.h"
 #include "luo_records.h"
@@ -111,6 +111,8 @@ static int luo_sessions_read(struct luo_unread *unread)
 				unread->next, luo_text_len(ser->name), ser->name,
 				luo_reject_str(why));
 		WRITE_ONCE(unread->next, unread->next + 1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 
@@ -135,6 +137,8 @@ static int luo_sessions_fill(struct luo_unread *unread)
 		if (err)
 			return err;
 		unread->filled = session->id;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return 0;
