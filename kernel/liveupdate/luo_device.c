@@ -8,7 +8,8 @@
  *
  * Who comes while it is open waits a moment for the holder to go, unless O_NONBLOCK
  * says otherwise, and gets EBUSY then: tools that look something up hold the device
- * for milliseconds, and a service manager does not try again.
+ * for milliseconds, and a service manager does not try again. The moment begins when
+ * the holder has got the device: what the first one has to read may take longer.
  *
  * This is no misc device because misc_open() keeps a mutex of all misc devices around
  * our open, and ours may wait, and may take its time to read thousands of sessions.
@@ -41,7 +42,8 @@ static unsigned int luo_open_wait_ms = 200;
 module_param_named(open_wait_ms, luo_open_wait_ms, uint, 0644);
 MODULE_PARM_DESC(open_wait_ms, "Milliseconds that open() waits for the holder of /dev/liveupdate");
 
-#define LUO_DEVICE_OPEN	0
+#define LUO_DEVICE_OPEN		0
+#define LUO_DEVICE_READING	1 /* its holder has not got it yet */
 static unsigned long luo_device_state;
 static DECLARE_WAIT_QUEUE_HEAD(luo_device_wait);
 
@@ -50,12 +52,22 @@ static bool luo_device_trylock(void)
 	return !test_and_set_bit_lock(LUO_DEVICE_OPEN, &luo_device_state);
 }
 
-static void luo_device_unlock(void)
+static bool luo_device_is_reading(void)
 {
-	clear_bit_unlock(LUO_DEVICE_OPEN, &luo_device_state);
+	return test_bit(LUO_DEVICE_READING, &luo_device_state);
+}
+
+static void luo_device_clear(unsigned int bit)
+{
+	clear_bit_unlock(bit, &luo_device_state);
 	/* Against the condition of a waiter that is going to sleep. */
 	smp_mb__after_atomic();
 	wake_up(&luo_device_wait);
+}
+
+static void luo_device_unlock(void)
+{
+	luo_device_clear(LUO_DEVICE_OPEN);
 }
 
 static int luo_device_lock(bool nonblock)
@@ -68,11 +80,27 @@ static int luo_device_lock(bool nonblock)
 	if (nonblock || !ms)
 		return -EBUSY;
 
-	left = wait_event_killable_timeout(luo_device_wait, luo_device_trylock(),
-					   msecs_to_jiffies(ms));
+	do {
+		left = wait_event_killable(luo_device_wait, !luo_device_is_reading());
+		if (left)
+			return left;
+		left = wait_event_killable_timeout(luo_device_wait,
+						   luo_device_trylock(),
+						   msecs_to_jiffies(ms));
+	} while (!left && luo_device_is_reading());
 	if (left < 0)
 		return left;
 	return left ? 0 : -EBUSY;
+}
+
+static int luo_device_read_sessions(void)
+{
+	int err;
+
+	set_bit(LUO_DEVICE_READING, &luo_device_state);
+	err = luo_sessions_deserialize();
+	luo_device_clear(LUO_DEVICE_READING);
+	return err;
 }
 
 static int luo_device_open(struct inode *inode, struct file *file)
@@ -82,7 +110,7 @@ static int luo_device_open(struct inode *inode, struct file *file)
 	err = luo_device_lock(file->f_flags & O_NONBLOCK);
 	if (err)
 		return err;
-	err = luo_status.incoming_err ?: luo_sessions_deserialize();
+	err = luo_status.incoming_err ?: luo_device_read_sessions();
 	if (err) {
 		luo_device_unlock();
 		return err;

@@ -4,7 +4,9 @@
  * must not take longer than the first: nothing may look at all the others.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "luo_common.h"
 
@@ -117,14 +119,46 @@ static void sessions_before(struct lu_run *run)
 	(void)run;
 }
 
+static pid_t opener(void)
+{
+	pid_t pid = LU_OK(fork());
+
+	if (!pid) {
+		luo_open();
+		_exit(0);
+	}
+	usleep(20000);
+	return pid;
+}
+
+/* The first open is killed, the second one reads on, the third one waits for that. */
+static void open_in_turns(void)
+{
+	double begin, died, rest;
+	int status;
+	pid_t pid;
+
+	lu_write("/sys/module/liveupdate/parameters/open_wait_ms", "20");
+	pid = opener();
+	begin = luo_seconds();
+	LU_OK(kill(pid, SIGKILL));
+	LU_OK(waitpid(pid, &status, 0));
+	died = luo_seconds() - begin;
+	LU_CHECK(WIFSIGNALED(status), "it was through before");
+	begin = luo_seconds();
+	pid = opener();
+	dev = luo_open();
+	rest = luo_seconds() - begin;
+	luo_reap(pid);
+	lu_note("killed after 20 ms, it died %.0f ms later; the others took %.0f ms", died * 1e3,
+		rest * 1e3);
+	LU_CHECK(died < rest, "it has gone on to the end");
+}
+
 static void sessions_after(struct lu_run *run)
 {
-	double begin;
-
 	many_descriptors();
-	begin = luo_seconds();
-	dev = luo_open();
-	lu_note("deserialize: %.0f us each", (luo_seconds() - begin) / COUNT * 1e6);
+	open_in_turns();
 	each("retrieve session", retrieve_session);
 	each("retrieve file", take_own);
 	each("finish", finish);
