@@ -8,7 +8,8 @@
  *
  * The text of its link in /proc, "anon_inode:[luo_session] NAME", is ABI: clients tell
  * sessions by it. The name is in it byte for byte. Each session has an inode of its
- * own, so that fstat() tells two descriptors of one session from those of two.
+ * own, so that fstat() tells two descriptors of one session from those of two. To
+ * security modules it is as private as the one that anonymous files share.
  *
  * Whoever has the descriptor may call the ioctls, at the same time even; those that
  * change something take turns at the session's mutex.
@@ -17,6 +18,7 @@
 #define pr_fmt(fmt) "luo: " fmt
 
 #include <linux/anon_inodes.h>
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -175,12 +177,16 @@ static const struct file_operations luo_session_fops = {
 struct file *luo_session_file(struct liveupdate_session *session)
 {
 	char text[sizeof(LUO_SESSION_CLASS) - 1 + sizeof(session->name)];
+	struct file *file;
 
 	memcpy(text, LUO_SESSION_CLASS, sizeof(LUO_SESSION_CLASS) - 1);
 	memcpy(text + sizeof(LUO_SESSION_CLASS) - 1, session->name,
 	       sizeof(session->name));
-	return anon_inode_create_getfile(text, &luo_session_fops, session, O_RDWR,
+	file = anon_inode_create_getfile(text, &luo_session_fops, session, O_RDWR,
 					 NULL);
+	if (!IS_ERR(file))
+		file_inode(file)->i_flags |= S_PRIVATE;
+	return file;
 }
 
 /**
