@@ -22,11 +22,11 @@
  *   luo_sessions.rwsem		the sessions of one direction: their names, their
  *				order, their records, and retrieved
  *   liveupdate_session.mutex	the files of a session
- *   luo_files_lock		the objects that are preserved or retrieved;
- *				innermost
  *   luo_register_rwsem		handlers, FLBs, and the links between them
  *   luo_flb mutexes		an FLB's state, one each way
  *   inode locks of handlers, then KHO's
+ *   luo_files_lock		the objects that are preserved or retrieved; nothing
+ *				is taken under it
  *
  * User memory is touched under none of them.
  */

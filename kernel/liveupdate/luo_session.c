@@ -242,6 +242,7 @@ struct liveupdate_session *luo_session_retrieve(const char *name)
 
 static void luo_session_release_outgoing(struct liveupdate_session *session)
 {
+	lockdep_assert_held(&luo_serialize_rwsem);
 	scoped_guard(mutex, &session->mutex) {
 		luo_file_unpreserve_all(&session->files);
 		luo_file_set_destroy(&session->files);
@@ -255,6 +256,7 @@ int luo_session_finish(struct liveupdate_session *session)
 {
 	int err;
 
+	lockdep_assert_held(&luo_serialize_rwsem);
 	lockdep_assert_held(&session->mutex);
 	if (session->finished)
 		return 0;

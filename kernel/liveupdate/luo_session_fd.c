@@ -22,6 +22,8 @@
 #include <linux/errno.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/lockdep.h>
+#include <linux/printk.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 
@@ -34,6 +36,7 @@ static int luo_session_preserve_fd(struct luo_ucmd *ucmd)
 {
 	struct liveupdate_session_preserve_fd *arg = &ucmd->arg.preserve_fd;
 
+	lockdep_assert_held(&luo_serialize_rwsem);
 	return luo_file_preserve(&ucmd->session->files, arg->token, arg->fd);
 }
 
@@ -41,6 +44,7 @@ static int luo_session_unpreserve_fd(struct luo_ucmd *ucmd)
 {
 	struct liveupdate_session_unpreserve_fd *arg = &ucmd->arg.unpreserve_fd;
 
+	lockdep_assert_held(&luo_serialize_rwsem);
 	if (arg->reserved)
 		return -EINVAL;
 	return luo_file_unpreserve(&ucmd->session->files, arg->token);
