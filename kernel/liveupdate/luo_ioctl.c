@@ -7,7 +7,9 @@
  * descriptor. The order of the checks is ABI, since each has an errno of its own.
  *
  * What fails before or in execute has no effect. If the answer cannot be copied out,
- * the dispatcher aborts what was executed. User memory is touched without any lock.
+ * the dispatcher has the operation aborted: who made a session, or took one, has not;
+ * a descriptor is closed again; what was done to the files of a session stays done.
+ * User memory is touched without any lock.
  */
 
 #include <linux/build_bug.h>

@@ -55,8 +55,8 @@ struct luo_ucmd {
  * @gives_fd: it sets @file of its argument, and user space gets a descriptor of it
  * @execute: does it; 0 or a negative errno with everything undone. NULL if there is no
  *	such ioctl
- * @abort: undo of a successful @execute, when its answer cannot be delivered; NULL if
- *	there is nothing to undo but the reference of @file
+ * @abort: after a successful @execute whose answer cannot be delivered: undo it, or
+ *	say that it stays; NULL if there is nothing to undo but the reference of @file
  */
 struct luo_ioctl_op {
 	u16 size;

@@ -40,6 +40,14 @@ static int luo_session_preserve_fd(struct luo_ucmd *ucmd)
 	return luo_file_preserve(&ucmd->session->files, arg->token, arg->fd);
 }
 
+/* The caller may take it for refused. */
+static void luo_session_preserve_unanswered(struct luo_ucmd *ucmd)
+{
+	pr_warn_ratelimited("session %*pE: the file with token %#llx is preserved, but its caller could not be told so: its memory was not writable\n",
+			    luo_text_len(ucmd->session->name), ucmd->session->name,
+			    ucmd->arg.preserve_fd.token);
+}
+
 static int luo_session_unpreserve_fd(struct luo_ucmd *ucmd)
 {
 	struct liveupdate_session_unpreserve_fd *arg = &ucmd->arg.unpreserve_fd;
@@ -104,7 +112,8 @@ static int luo_session_list_files(struct luo_ucmd *ucmd)
 static const struct luo_ioctl_op luo_session_ops[] = {
 	LUO_SESSION_OP(LIVEUPDATE_SESSION_PRESERVE_FD, luo_session_preserve_fd,
 		       struct liveupdate_session_preserve_fd, token,
-		       .outgoing = true, .locked = true),
+		       .outgoing = true, .locked = true,
+		       .abort = luo_session_preserve_unanswered),
 	LUO_SESSION_OP(LIVEUPDATE_SESSION_RETRIEVE_FD, luo_session_retrieve_fd,
 		       struct liveupdate_session_retrieve_fd, token,
 		       .incoming = true, .locked = true, .gives_fd = true),

@@ -84,7 +84,7 @@ static void order(struct lu_run *run)
 {
 	struct liveupdate_session_preserve_fd arg = { .size = sizeof(arg), .token = 3 };
 	int dev = luo_open(), session = luo_create(dev, "order"), fd = luo_memfd("x", 0, 4096, 1);
-	int gone = luo_next_fd(), pipes[2], path;
+	int gone = luo_next_fd(), pipes[2], path, logged;
 	char name[64];
 
 	(void)run;
@@ -111,10 +111,12 @@ static void order(struct lu_run *run)
 	LU_EQ(count_files(session), 1);
 	luo_preserve(session, luo_memfd("x", 0, 4096, 1), 2);
 
-	/* A copy-out that faults: it is preserved nevertheless. */
+	/* A copy-out that faults: it is preserved nevertheless, and the log says so. */
+	logged = luo_log_count("is preserved, but its caller", NULL, 0);
 	arg.fd = luo_memfd("x", 0, 4096, 3);
 	LU_EQ(luo_ioctl(session, LIVEUPDATE_SESSION_PRESERVE_FD,
 			luo_read_only(&arg, sizeof(arg))), -EFAULT);
+	LU_EQ(luo_log_count("is preserved, but its caller", NULL, 0), logged + 1);
 	LU_EQ(luo_try_preserve(session, -1, 3), -EEXIST);
 	LU_EQ(luo_try_preserve(session, arg.fd, 4), -EBUSY);
 	LU_CHECK(is_frozen(arg.fd), "it is not preserved");
