@@ -30,7 +30,14 @@ static_assert(offsetof(struct liveupdate_ioctl_retrieve_session, fd) ==
 static_assert(offsetof(struct liveupdate_session_retrieve_fd, fd) ==
 	      offsetof(union luo_ioctl_arg, head.fd));
 
-/* The layouts of mainline. */
+/* The command words of mainline, and its layouts. */
+static_assert(LIVEUPDATE_IOCTL_CREATE_SESSION == 0xBA00);
+static_assert(LIVEUPDATE_IOCTL_RETRIEVE_SESSION == 0xBA01);
+static_assert(LIVEUPDATE_SESSION_PRESERVE_FD == 0xBA40);
+static_assert(LIVEUPDATE_SESSION_RETRIEVE_FD == 0xBA41);
+static_assert(LIVEUPDATE_SESSION_FINISH == 0xBA42);
+static_assert(LIVEUPDATE_SESSION_GET_NAME == 0xBA43);
+static_assert(LIVEUPDATE_SESSION_NAME_LENGTH == 64);
 static_assert(sizeof(struct liveupdate_ioctl_create_session) == 72);
 static_assert(offsetof(struct liveupdate_ioctl_create_session, name) == 8);
 static_assert(sizeof(struct liveupdate_ioctl_retrieve_session) == 72);
