@@ -11,8 +11,8 @@
  * freezing can fail; what fails has undone what it did, newest first. Undoing
  * cannot fail.
  *
- * Files are found by token in a tree of their set, and by the identity of what is
- * behind them in a tree of all sets: trees, since there is nothing to allocate for
+ * Files are found by token and by number in trees of their set, and by the identity
+ * of what is behind them in a tree of all sets: trees, since there is nothing to allocate for
  * them, hence nothing that could fail, and nothing to resize.
  */
 
@@ -58,6 +58,7 @@ void luo_file_set_init(struct luo_file_set *set,
 	*set = (struct luo_file_set) {
 		.files = LIST_HEAD_INIT(set->files),
 		.by_token = RB_ROOT,
+		.by_nr = RB_ROOT,
 		.session = session,
 	};
 	kho_block_set_init(&set->blocks, sizeof(struct luo_file_ser));
@@ -106,6 +107,12 @@ int luo_file_insert(struct luo_file_set *set, struct luo_file *file)
 	}
 	rb_link_node(&file->by_token, parent, link);
 	rb_insert_color(&file->by_token, &set->by_token);
+
+	/* Youngest ones go to the right. */
+	parent = rb_last(&set->by_nr);
+	rb_link_node(&file->by_nr, parent, parent ? &parent->rb_right :
+						    &set->by_nr.rb_node);
+	rb_insert_color(&file->by_nr, &set->by_nr);
 	list_add_tail(&file->list, &set->files);
 	file->nr = ++set->last_nr;
 	set->count++;
@@ -118,9 +125,8 @@ void luo_file_remove(struct luo_file *file)
 
 	luo_assert_held(set);
 
-	if (set->listed == file)
-		set->listed = NULL;
 	rb_erase(&file->by_token, &set->by_token);
+	rb_erase(&file->by_nr, &set->by_nr);
 	list_del(&file->list);
 	set->count--;
 }
@@ -189,19 +195,23 @@ static void luo_file_info(const struct luo_file *file,
 		info->flags |= LIVEUPDATE_FILE_INFO_RETRIEVED;
 }
 
-/* The last file up to @nr. As a rule, that is where the last list ended. */
-static struct list_head *luo_file_seek(struct luo_file_set *set, u64 nr)
+/* The first file above @nr, or NULL. */
+static struct luo_file *luo_file_after(struct luo_file_set *set, u64 nr)
 {
-	struct luo_file *file;
+	struct rb_node *node = set->by_nr.rb_node;
+	struct luo_file *found = NULL;
 
-	if (!nr)
-		return &set->files;
-	if (set->listed && set->listed->nr == nr)
-		return &set->listed->list;
-	list_for_each_entry_reverse(file, &set->files, list)
-		if (file->nr <= nr)
-			break;
-	return &file->list;
+	while (node) {
+		struct luo_file *file = rb_entry(node, struct luo_file, by_nr);
+
+		if (file->nr > nr) {
+			found = file;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
 }
 
 /**
@@ -217,18 +227,19 @@ unsigned int luo_file_set_list(struct luo_file_set *set, u64 *cookie,
 			       struct liveupdate_file_info *info,
 			       unsigned int room)
 {
-	struct list_head *pos = luo_file_seek(set, *cookie);
 	struct luo_file *file;
 	unsigned int n = 0;
 
 	luo_assert_held(set);
 
-	while (n < room && !list_is_last(pos, &set->files)) {
-		pos = pos->next;
-		file = list_entry(pos, struct luo_file, list);
+	file = luo_file_after(set, *cookie);
+	if (!file)
+		return 0;
+	list_for_each_entry_from(file, &set->files, list) {
+		if (n == room)
+			break;
 		luo_file_info(file, &info[n++]);
 		*cookie = file->nr;
-		set->listed = file;
 	}
 	return n;
 }

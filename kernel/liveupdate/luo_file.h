@@ -23,6 +23,7 @@ struct luo_file_dep;
  * struct luo_file - a file in a session
  * @list: in &luo_file_set.files
  * @by_token: in &luo_file_set.by_token
+ * @by_nr: in &luo_file_set.by_nr
  * @by_id: in the tree of all files that cannot be preserved again; if @has_id
  * @set: whose file it is
  * @token: user space's name of it
@@ -43,6 +44,7 @@ struct luo_file_dep;
 struct luo_file {
 	struct list_head list;
 	struct rb_node by_token;
+	struct rb_node by_nr;
 	struct rb_node by_id;
 	struct luo_file_set *set;
 	u64 token;

@@ -60,9 +60,9 @@ struct seq_file;
  * struct luo_file_set - the files of one session
  * @files: struct luo_file, in the order they were preserved
  * @by_token: the same, sorted by token
+ * @by_nr: the same, sorted by &luo_file.nr
  * @count: number of them
  * @last_nr: &luo_file.nr of the youngest one ever
- * @listed: the one that the last luo_file_set_list() ended with, if still there
  * @current_file: outgoing: the one whose callback may ask for tokens now
  * @finishing: incoming: nothing can be retrieved now
  * @damaged: incoming: something of what the previous kernel left was unsound
@@ -72,9 +72,9 @@ struct seq_file;
 struct luo_file_set {
 	struct list_head files;
 	struct rb_root by_token;
+	struct rb_root by_nr;
 	u64 count;
 	u64 last_nr;
-	struct luo_file *listed;
 	struct luo_file *current_file;
 	bool finishing;
 	bool damaged;
