@@ -10,10 +10,10 @@
  * more it puts the address of the sessions into the blob.
  *
  * What can fail: the blob that came in may be of another format or unsound. It stays
- * reserved then, opening the device gives EIO, and this kernel hands over its own
- * sessions nevertheless. When the outgoing side cannot be made, LUO is off. Neither
- * is a reason to panic: memory that nobody claims stays reserved. A freeze that
- * fails rolls itself back, and the system goes on.
+ * reserved then, and opening the device gives EIO, so this kernel has no sessions to
+ * hand over; but the next one will do live updates again. When the outgoing side cannot
+ * be made, LUO is off. Neither is a reason to panic: memory that nobody claims stays
+ * reserved. A freeze that fails rolls itself back, and the system goes on.
  */
 
 #define pr_fmt(fmt) "luo: " fmt
