@@ -44,10 +44,12 @@
  * struct memfd_luo - a preserved file
  * @ser: what is handed over
  * @records: of all folios that are pinned and preserved
+ * @poisoned: memfd_luo_nr_poisoned() when none of them was
  */
 struct memfd_luo {
 	struct memfd_luo_ser *ser;
 	struct memfd_luo_records records;
+	long poisoned;
 };
 
 /* Add records of several folios. Returns of how many; fewer if there is no page. */
@@ -424,6 +426,37 @@ static int memfd_luo_collect_new(struct memfd_luo *memfd, struct file *file)
 	return memfd_luo_collect(file, records, MEMFD_LUO_REST);
 }
 
+/* Pages of the whole machine in which memory has failed. */
+static long memfd_luo_nr_poisoned(void)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	return atomic_long_read(&num_poisoned_pages);
+#else
+	return 0;
+#endif
+}
+
+/* Has memory of the file failed since it was preserved? */
+static int memfd_luo_check_poison(struct memfd_luo *memfd, struct file *file)
+{
+	const struct memfd_luo_folio_ser *record;
+	long poisoned = memfd_luo_nr_poisoned();
+	struct memfd_luo_it it;
+
+	if (poisoned == memfd->poisoned)
+		return 0;
+	memfd_luo_it_init(&it, &memfd->records);
+	while ((record = memfd_luo_it_next(&it))) {
+		if (!folio_contain_hwpoisoned_page(pfn_folio(record->pfn)))
+			continue;
+		pr_err("memory of \"%pD\" has failed, at or after page %llu: it cannot be handed over. Drop the file from its session, and replace the page\n",
+		       file, (u64)record->index);
+		return -EIO;
+	}
+	memfd->poisoned = poisoned;
+	return 0;
+}
+
 static void memfd_luo_clear_marks(struct address_space *mapping)
 {
 	XA_STATE(xas, &mapping->i_pages, 0);
@@ -579,6 +612,7 @@ static int memfd_luo_preserve(struct liveupdate_file_op_args *args)
 	if (seals & ~MEMFD_LUO_ALL_SEALS)
 		goto err_inode;
 	shmem_freeze(inode, true);
+	memfd->poisoned = memfd_luo_nr_poisoned();
 	err = memfd_luo_collect(args->file, &memfd->records, MEMFD_LUO_ALL);
 	if (err)
 		goto err_drop;
@@ -630,6 +664,8 @@ static int memfd_luo_freeze(struct liveupdate_file_op_args *args)
 
 	memfd_luo_freeze_holes(inode);
 	err = memfd_luo_collect_new(memfd, args->file);
+	if (!err)
+		err = memfd_luo_check_poison(memfd, args->file);
 	if (err)
 		memfd_luo_thaw_holes(inode);
 	else
