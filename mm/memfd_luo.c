@@ -45,11 +45,13 @@
  * @ser: what is handed over
  * @records: of all folios that are pinned and preserved
  * @poisoned: memfd_luo_nr_poisoned() when none of them was
+ * @gfp: where pages of the file came from before
  */
 struct memfd_luo {
 	struct memfd_luo_ser *ser;
 	struct memfd_luo_records records;
 	long poisoned;
+	gfp_t gfp;
 };
 
 /* Add records of several folios. Returns of how many; fewer if there is no page. */
@@ -586,6 +588,14 @@ static unsigned long memfd_luo_get_id(struct file *file)
 	return (unsigned long)file_inode(file);
 }
 
+/* What comes into holes shall not have to be moved at the freeze. */
+static void memfd_luo_keep_near(struct memfd_luo *memfd,
+				struct address_space *mapping)
+{
+	memfd->gfp = mapping_gfp_mask(mapping);
+	mapping_set_gfp_mask(mapping, memfd->gfp & ~__GFP_MOVABLE);
+}
+
 static int memfd_luo_preserve(struct liveupdate_file_op_args *args)
 {
 	struct inode *inode = file_inode(args->file);
@@ -612,6 +622,7 @@ static int memfd_luo_preserve(struct liveupdate_file_op_args *args)
 	if (seals & ~MEMFD_LUO_ALL_SEALS)
 		goto err_inode;
 	shmem_freeze(inode, true);
+	memfd_luo_keep_near(memfd, inode->i_mapping);
 	memfd->poisoned = memfd_luo_nr_poisoned();
 	err = memfd_luo_collect(args->file, &memfd->records, MEMFD_LUO_ALL);
 	if (err)
@@ -625,6 +636,7 @@ static int memfd_luo_preserve(struct liveupdate_file_op_args *args)
 
 err_drop:
 	memfd_luo_drop(&memfd->records);
+	mapping_set_gfp_mask(inode->i_mapping, memfd->gfp);
 	shmem_freeze(inode, false);
 	memfd_luo_clear_marks(inode->i_mapping);
 err_inode:
@@ -643,6 +655,7 @@ static void memfd_luo_unpreserve(struct liveupdate_file_op_args *args)
 
 	memfd_luo_drop(&memfd->records);
 	kho_unpreserve_free(memfd->ser);
+	mapping_set_gfp_mask(inode->i_mapping, memfd->gfp);
 	kfree(memfd);
 	shmem_freeze(inode, false);
 	memfd_luo_clear_marks(inode->i_mapping);
