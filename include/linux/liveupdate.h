@@ -249,6 +249,8 @@ static inline bool liveupdate_error_is_transient(int err)
 	case -ENOSPC:
 	case -EDQUOT:
 	case -ENFILE:
+	case -EACCES:
+	case -EPERM:
 	case -EAGAIN:
 	case -EINTR:
 	case -ERESTARTSYS:

@@ -607,6 +607,7 @@ static void retrieve_fails(struct kunit *test)
 {
 	static const int transient[] = {
 		-ENOMEM, -ENOSPC, -EINTR, -ERESTARTSYS, -EAGAIN, -ENFILE,
+		-EACCES, -EPERM,
 	};
 	struct file_test *t = test->priv;
 	struct luo_file_set *set = &t->in.files;
