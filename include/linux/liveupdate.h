@@ -144,6 +144,7 @@ struct liveupdate_file_handler {
 	/* private: */
 	struct list_head list;
 	struct list_head flb_list;
+	bool counted;
 };
 
 /**

@@ -175,6 +175,7 @@ int luo_flb_file_preserve(struct liveupdate_file_handler *fh, u64 *seq)
 	int err;
 
 	down_read(&luo_register_rwsem);
+	WRITE_ONCE(fh->counted, true);
 	list_for_each_entry(link, &fh->flb_list, list) {
 		err = luo_flb_link_get(link);
 		if (err)
@@ -472,6 +473,7 @@ void luo_flb_file_finish(struct liveupdate_file_handler *fh)
 	struct luo_flb_link *link;
 
 	guard(rwsem_read)(&luo_register_rwsem);
+	WRITE_ONCE(fh->counted, true);
 	list_for_each_entry_reverse(link, &fh->flb_list, list) {
 		in = luo_flb_in_of(link->flb);
 		if (!in)
@@ -716,6 +718,9 @@ int luo_flb_register(struct liveupdate_file_handler *fh,
 			return err;
 		luo_flb_add(flb);
 	}
+	if (fh->counted)
+		pr_warn("%s is registered with %s late: files that were preserved before do without it, those that were finished before keep it\n",
+			flb->compatible, fh->compatible);
 	flb->links++;
 	link->flb = flb;
 	link->seq = ++luo_flb_seq;
@@ -754,7 +759,9 @@ void luo_flb_unregister_all(struct liveupdate_file_handler *fh)
  * @flb: the FLB; static, @ops and @compatible filled in. May be registered with
  *	several handlers.
  *
- * Files that are preserved already do not depend on it.
+ * To be called right after @fh is registered: files that were preserved before do not
+ * depend on it, and those of the previous kernel that were finished before still count,
+ * so that it is never finished. The log has a warning then.
  *
  * Context: process context, may sleep, from initcalls on; not from a callback.
  * Return: 0; -EOPNOTSUPP if live update is off; -EINVAL if a mandatory callback is

@@ -178,6 +178,7 @@ int luo_handler_register(struct liveupdate_file_handler *fh)
 		return -EEXIST;
 	}
 	INIT_LIST_HEAD(&fh->flb_list);
+	fh->counted = false;
 	list_add_tail(&fh->list, &luo_handlers);
 	return 0;
 }
