@@ -129,7 +129,8 @@ struct liveupdate_ioctl_retrieve_session {
  * this kind cannot be preserved), EBUSY (the object is preserved already, or its
  * session from the previous kernel is not finished), ENOSPC (too many files),
  * ENOMEM, or an error that is specific to the kind of file. The token stays
- * free then.
+ * free then. After EFAULT the file is preserved if the structure could be read,
+ * but not written.
  */
 struct liveupdate_session_preserve_fd {
 	__u32 size;
@@ -171,8 +172,12 @@ struct liveupdate_session_retrieve_fd {
  * not retrieved is dropped; what was retrieved is an ordinary file from now on. The
  * session is empty afterwards. Finishing it again succeeds.
  *
+ * What this kernel has no handler for is dropped, too, but its memory stays
+ * reserved until the next reboot.
+ *
  * Return: 0, or -1 with errno EINVAL (reserved is not zero), EBUSY (a file cannot
- * be finished yet; nothing has changed).
+ * be finished yet; nothing has changed). After EFAULT it is finished if the
+ * structure could be read, but not written.
  */
 struct liveupdate_session_finish {
 	__u32 size;
@@ -219,7 +224,8 @@ struct liveupdate_session_get_name {
  * time is listed exactly once; what comes or goes meanwhile may be missing.
  *
  * The size of an entry is the caller's to tell, too. Of an entry the kernel
- * writes as much as both sides know, and zeroes what only the caller knows.
+ * writes as much as both sides know, and zeroes what only the caller knows. An
+ * entry that is larger than a page gives E2BIG.
  */
 
 /* The session is from the previous kernel and has been retrieved. */
@@ -325,11 +331,14 @@ struct liveupdate_ioctl_list_files {
  * @name: input: name of the session
  *
  * Give up a session from the previous kernel that nobody has retrieved. All that
- * was preserved in it is lost, its memory returns to the system.
+ * was preserved in it is lost, its memory returns to the system; except for files
+ * that this kernel has no handler for, whose memory stays reserved until the next
+ * reboot.
  *
  * Return: 0, or -1 with errno EINVAL (reserved is not zero, or the session is
  * retrieved), ENOENT (no such session), EBUSY (a file cannot be finished yet;
- * nothing has changed).
+ * nothing has changed). After EFAULT it is discarded if the structure could be
+ * read, but not written.
  */
 struct liveupdate_ioctl_discard_session {
 	__u32 size;
@@ -376,7 +385,8 @@ struct liveupdate_session_list_files {
  * token is free.
  *
  * Return: 0, or -1 with errno EINVAL (reserved is not zero), ENOENT (no such
- * token), EBUSY (another preserved file depends on it).
+ * token), EBUSY (another preserved file depends on it). After EFAULT it is dropped
+ * if the structure could be read, but not written.
  */
 struct liveupdate_session_unpreserve_fd {
 	__u32 size;
