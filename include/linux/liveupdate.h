@@ -10,7 +10,8 @@
  *
  * Registering: process context, may sleep, from initcalls on; not from a callback.
  * With live update off (liveupdate=on is not on the command line) or not built in,
- * everything returns -EOPNOTSUPP, which a caller takes for success.
+ * everything returns -EOPNOTSUPP, which a caller takes for success. What is for
+ * callbacks only does so if it is not built in; nobody calls it when it is off.
  */
 #ifndef LINUX_LIVEUPDATE_H
 #define LINUX_LIVEUPDATE_H

@@ -498,6 +498,9 @@ static void long_entries(struct lu_run *run)
 		for (size_t n = 0; n < sizeof(entry[i].more); n++)
 			LU_EQ(entry[i].more[n], i < 2 ? 0 : 0xff);
 	LU_CHECK(!strcmp((char *)entry[1].info.name, "b"), "%s", entry[1].info.name);
+	/* More than a page is too much, whatever is in it. */
+	arg.entry_size = sysconf(_SC_PAGESIZE) + 1;
+	LU_EQ(luo_ioctl(dev, LIVEUPDATE_IOCTL_LIST_SESSIONS, &arg), -E2BIG);
 	luo_close(a);
 	luo_close(b);
 	luo_close(dev);
