@@ -473,4 +473,20 @@ static void dropped_after(struct lu_run *run)
 
 LU_TEST(c12_dropped, PROD, dropped_before, dropped_after);
 
+/* C19: the image is loaded before there is any session. */
+static void early_before(struct lu_run *run)
+{
+	luo_load_next(run);
+	make(luo_open(), "early", 3, 19);
+	LU_FAIL("reboot: %s", strerror(-luo_try_jump()));
+}
+
+static void early_after(struct lu_run *run)
+{
+	take(luo_open(), "early", 3, 19);
+	(void)run;
+}
+
+LU_TEST(c19_loaded_early, PROD, early_before, early_after);
+
 LU_MAIN

@@ -272,15 +272,30 @@ static void *copier(void *arg)
 	return arg;
 }
 
+/* Seals are part of what is handed over: none is added any more. */
+static void *sealer(void *arg)
+{
+	while (!stop) {
+		if (!fcntl(memfd[0], F_ADD_SEALS, 0))
+			turns[1]++;
+		else if (errno == EBUSY)
+			turns[2]++;
+		else
+			LU_FAIL("F_ADD_SEALS: %m");
+		usleep(100);
+	}
+	return arg;
+}
+
 static void copying_before(struct lu_run *run)
 {
-	pthread_t thread;
+	pthread_t thread[2];
 	double begin;
 
 	dev = luo_open();
 	session[0] = luo_create(dev, "copying");
 	for (int k = 0; k < SESSIONS; k++) {
-		memfd[k] = luo_memfd("copying", 0, 4096, k);
+		memfd[k] = luo_memfd("copying", MFD_ALLOW_SEALING, 4096, k);
 		LU_OK(ftruncate(memfd[k], HOLES));
 		luo_preserve(session[0], memfd[k], k);
 	}
@@ -288,7 +303,8 @@ static void copying_before(struct lu_run *run)
 	/* The one between them takes its time. */
 	luo_fill(memfd[1], 4096, HOLES - 4096, 1);
 	luo_load_next(run);
-	LU_EQ(pthread_create(&thread, NULL, copier, NULL), 0);
+	LU_EQ(pthread_create(&thread[0], NULL, copier, NULL), 0);
+	LU_EQ(pthread_create(&thread[1], NULL, sealer, NULL), 0);
 	for (int i = 0; i < 5; i++) {
 		unsigned long seen;
 
@@ -300,6 +316,8 @@ static void copying_before(struct lu_run *run)
 		for (begin = luo_seconds(); turns[0] == seen; usleep(1000))
 			LU_CHECK(luo_seconds() - begin < 20, "the copier is stuck");
 	}
+	lu_note("turns: %lu; seals: %lu, while frozen: %lu", turns[0], turns[1], turns[2]);
+	LU_CHECK(turns[1] && turns[2], "seals could %s be added", turns[1] ? "always" : "never");
 	luo_ex("clear");
 }
 
@@ -315,6 +333,30 @@ static void copying_after(struct lu_run *run)
 
 LU_TEST(copying_between_memfds, "mem=1G cpus=2 flavour=prod " LUO_ON, copying_before,
 	copying_after);
+
+/* What comes into holes is where it can stay: nothing is moved during the freeze. */
+static void nothing_moves(struct lu_run *run)
+{
+	long long moved;
+
+	dev = luo_open();
+	session[0] = luo_create(dev, "stays");
+	memfd[0] = luo_memfd("stays", 0, 4096, 1);
+	LU_OK(ftruncate(memfd[0], HOLES));
+	luo_preserve(session[0], memfd[0], 1);
+	luo_preserve(session[0], luo_ex_new(7), 7);
+	luo_load_next(run);
+	luo_fill(memfd[0], 4096, HOLES - 4096, 1);
+	luo_ex("fail freeze 7 %d", -EIO);
+	moved = lu_read_key("/proc/vmstat", "pgmigrate_success");
+	LU_EQ(luo_try_jump(), -EIO);
+	moved = lu_read_key("/proc/vmstat", "pgmigrate_success") - moved;
+	LU_CHECK(!moved, "%lld pages were moved", moved);
+	exit(0);
+}
+
+LU_TEST(nothing_moves, "mem=1G append=movablecore=500M flavour=prod " LUO_ON, nothing_moves,
+	nothing_moves);
 
 /* A reboot that is refused for other reasons touches nothing. */
 static void no_image(struct lu_run *run)

@@ -168,13 +168,41 @@ static void sessions_after(struct lu_run *run)
 
 LU_TEST(ten_thousand_sessions, "mem=1G " MACHINE, sessions_before, sessions_after);
 
+/* Readers in turn, each of which goes through all of the list, entry by entry. */
+static double list_by(int readers)
+{
+	struct liveupdate_file_info info;
+	struct liveupdate_session_list_files arg[2];
+	double begin = luo_seconds();
+
+	for (int r = 0; r < readers; r++)
+		arg[r] = (struct liveupdate_session_list_files){ .size = sizeof(arg[r]) };
+	for (int i = 0; i < COUNT; i++) {
+		for (int r = 0; r < readers; r++) {
+			arg[r].entries = (uintptr_t)&info;
+			arg[r].entry_size = sizeof(info);
+			arg[r].count = 1;
+			LU_EQ(luo_ioctl(session[0], LIVEUPDATE_SESSION_LIST_FILES, &arg[r]), 0);
+			LU_EQ(arg[r].count, 1);
+			LU_EQ(info.token, i * 0x9e3779b97f4a7c15ull);
+		}
+	}
+	return (luo_seconds() - begin) / COUNT / readers * 1e6;
+}
+
 static void files_before(struct lu_run *run)
 {
+	double one, two;
+
 	many_descriptors();
 	dev = luo_open();
 	session[0] = luo_create(dev, "files");
 	each("memfd_create", make_memfd);
 	each("preserve", preserve_all);
+	one = list_by(1);
+	two = list_by(2);
+	lu_note("an entry of the list, us: %.1f, two readers in turn: %.1f", one, two);
+	LU_CHECK(two < 3 * one + 5, "%.1f us with one reader, %.1f us with two", one, two);
 	LU_EQ(luo_try_preserve(session[0], -1, 0), -EEXIST);
 	(void)run;
 }

@@ -6,9 +6,11 @@
 #define _GNU_SOURCE
 #include <linux/falloc.h>
 #include <linux/loop.h>
+#include <linux/mempolicy.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
 
 #include "luo_common.h"
 
@@ -371,6 +373,50 @@ static void orders(struct lu_run *run)
 }
 
 LU_TEST(all_orders, "mem=512M flavour=prod " LUO_ON, orders, orders, orders);
+
+/* Its pages come from two nodes in turn. */
+#define SPREAD_SIZE	(400 * PAGE)
+
+static int make_spread(void)
+{
+	unsigned long nodes = 3;
+	int fd;
+
+	LU_OK(syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, &nodes, 8 * sizeof(nodes)));
+	fd = sized(SPREAD_SIZE, 34);
+	LU_OK(syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0));
+	return fd;
+}
+
+static void check_spread(int fd)
+{
+	int node, count[2] = { 0 };
+	char *map;
+
+	check_sized(fd, SPREAD_SIZE, 34);
+	map = mmap(NULL, SPREAD_SIZE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	LU_CHECK(map != MAP_FAILED, "mmap: %m");
+	for (off_t at = 0; at < SPREAD_SIZE; at += PAGE) {
+		LU_OK(syscall(SYS_get_mempolicy, &node, NULL, 0, map + at,
+			      MPOL_F_NODE | MPOL_F_ADDR));
+		LU_CHECK(node == 0 || node == 1, "a page of node %d", node);
+		count[node]++;
+	}
+	munmap(map, SPREAD_SIZE);
+	lu_note("pages of node 0: %d, of node 1: %d", count[0], count[1]);
+	LU_CHECK(count[0] > 100 && count[1] > 100, "it is not spread");
+}
+
+static const struct kind spread_kinds[] = {
+	{ "spread", .make = make_spread, .check = check_spread },
+};
+
+static void spread(struct lu_run *run)
+{
+	update(run, spread_kinds, ARRAY_LEN(spread_kinds));
+}
+
+LU_TEST(two_nodes, "mem=1G cpus=2 numa=2 flavour=prod " LUO_ON, spread, spread, spread);
 
 /* A swap device: a loop device on a file of memory that is not swapped. */
 static void swap_on(off_t size)

@@ -403,6 +403,44 @@ static void killable(struct lu_run *run)
 
 LU_TEST(killed_in_preserve, "mem=2G cpus=2 flavour=prod " LUO_ON, killable);
 
+/* So does a retrieve; the next one goes on from there. */
+#define LARGE	(800ll << 20)
+
+static void killed_before(struct lu_run *run)
+{
+	int dev = luo_open();
+
+	luo_preserve(luo_create(dev, "killed"), luo_stamped_memfd(LARGE, 6), 1);
+	(void)run;
+}
+
+static void killed_after(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_retrieve(dev, "killed"), status;
+	double died, rest;
+	pid_t pid;
+
+	(void)run;
+	pid = LU_OK(fork());
+	if (!pid)
+		_exit(luo_try_take(session, 1) < 0);
+	usleep(50000);
+	LU_OK(kill(pid, SIGKILL));
+	died = luo_seconds();
+	LU_OK(waitpid(pid, &status, 0));
+	died = luo_seconds() - died;
+	LU_CHECK(WIFSIGNALED(status), "it was through before");
+	rest = luo_seconds();
+	luo_check_stamp(luo_take(session, 1), LARGE, 6);
+	rest = luo_seconds() - rest;
+	lu_note("killed after 50 ms, it died %.0f ms later; the rest took %.0f ms", died * 1e3,
+		rest * 1e3);
+	LU_CHECK(died < rest, "it has gone on to the end");
+	luo_finish(session);
+}
+
+LU_TEST(killed_in_retrieve, "mem=2G cpus=2 flavour=prod " LUO_ON, killed_before, killed_after);
+
 /* All of it once more with all checks of the kernel on, in one go for the sake of time. */
 static void all(struct lu_run *run)
 {
