@@ -5,8 +5,8 @@
 
 flavour_fragments() {
 	case $1 in
-	prod) echo config config.x86_64 config.host config.kho config.luo ;;
-	debug) echo config config.x86_64 config.host config.kho config.luo config.debug ;;
+	prod) echo config config.x86_64 config.host config.kho config.luo config.pci ;;
+	debug) echo config config.x86_64 config.host config.kho config.luo config.pci config.debug ;;
 	# What a test boots as a stranger: without anything of the series.
 	bare) echo config config.x86_64 ;;
 	*) die "$1: no such flavour; there are prod, debug and bare" ;;
