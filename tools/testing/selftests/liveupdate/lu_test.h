@@ -51,6 +51,8 @@ struct lu_run {
 	char state[1024];	/* key=value;key=value; as it goes on the command line */
 	char image[64];		/* the next kernel, a path; empty for the same */
 	char append[512];	/* what its command line has besides */
+	void (*last)(void *arg); /* called when the next kernel is loaded, right before the jump */
+	void *last_arg;
 };
 
 typedef void (*lu_stage_fn)(struct lu_run *run);
