@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pci_bad: bad luck at the jump. The host (vm/pcihands.py) pulls, swaps and resets devices
+ * while the machine stands there, and damages what is being handed over. What is hit does
+ * not survive, and the log says why; everything else does.
+ */
+#define _GNU_SOURCE
+#include "pci_common.h"
+
+#define TOKEN		100
+#define EDU_VENDOR	0x1234
+#define EDU_DEVICE	0x11e8
+
+/* Small, since the host reads all of it; what the debug kernel runs needs more. */
+#define MACHINE		"mem=512M " LUO_ON PCI_TRACE PCI_QTEST
+#define PORT(n)		"device=pcie-root-port,id=rp" #n ",chassis=0x" #n ",addr=0x" #n ".0 "
+#define EDU(n)		PORT(n) "device=edu,id=edu" #n ",bus=rp" #n " "
+#define DISK(n)									\
+	"qemu=-blockdev qemu=driver=null-co,read-zeroes=on,node-name=disk" #n ",size=67108864 "
+#define NVME(n)									\
+	PORT(n) DISK(n) "device=nvme,id=nvme" #n ",serial=s,drive=disk" #n ",bus=rp" #n " "
+#define SWITCH(n)								\
+	PORT(n) "device=x3130-upstream,id=up" #n ",bus=rp" #n " "		\
+	"device=xio3130-downstream,id=dn" #n ",bus=up" #n ",chassis=6" #n " "	\
+	"device=edu,bus=dn" #n " "
+
+/* The ports of EDU(n). */
+#define BDF_PORT(n)	"0000:00:0" #n ".0"
+
+static struct pci_set edus;
+static int fds[PCI_MAX];
+
+static void preserve_all(void)
+{
+	int session = pci_create("bad");
+
+	for (int i = 0; i < edus.nr; i++) {
+		pci_bind_stub(edus.bdf[i]);
+		if (fds[i] <= 0)
+			fds[i] = pci_open(edus.bdf[i]);
+		luo_preserve(session, fds[i], TOKEN + i);
+	}
+}
+
+static void befall(const char *what)
+{
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	preserve_all();
+	pci_leave(&edus);
+	lu_host("at Linux.version %s", what);
+}
+
+static bool is(const char *bdf, const char *state)
+{
+	return !strcmp(pci_attr(bdf, "liveupdate/state"), state);
+}
+
+static void check_works(int fd)
+{
+	volatile uint32_t *reg = pci_map_bar(fd, 0, 4096);
+
+	LU_EQ(reg[0] & 0xff, 0xed);
+	reg[1] = 0x1234;
+	LU_EQ(reg[1], 0xffffedcb);
+	munmap((void *)reg, 4096);
+}
+
+/* All survive but those with a bit in @lost, each of which @why is said of. */
+static void check_survivors(unsigned int lost, const char *why)
+{
+	int session, ret, nr = 0;
+
+	LU_CHECK(!strncmp(lu_host("waited"), "done", 4), "it was not done");
+	session = pci_retrieve("bad");
+	for (int i = 0; i < 32; i++) {
+		const char *bdf = lu_host("get edu%d", i);
+		char copy[PCI_BDF];
+
+		if (!strcmp(bdf, "-"))
+			break;
+		snprintf(copy, sizeof(copy), "%s", bdf);
+		if (lost & 1 << i) {
+			LU_CHECK(!pci_there(copy) || is(copy, "none"), "%s is %s", copy,
+				 pci_attr(copy, "liveupdate/state"));
+			LU_EQ(luo_try_take(session, TOKEN + i), -ENODEV);
+			continue;
+		}
+		LU_CHECK(is(copy, "incoming"), "%s is %s", copy,
+			 pci_attr(copy, "liveupdate/state"));
+		pci_compare(copy);
+		ret = luo_take(session, TOKEN + i);
+		check_works(ret);
+		nr++;
+	}
+	LU_CHECK(nr, "nothing survived");
+	luo_finish(session);
+	LU_CHECK(lu_dmesg_has(why), "the log does not say '%s'", why);
+}
+
+static void remember_names(void)
+{
+	for (int i = 0; i < edus.nr; i++)
+		lu_host("put edu%d %s", i, edus.bdf[i]);
+	lu_host("put edu%d -", edus.nr);
+}
+
+/* Somebody pulls the card. */
+static void pull(struct lu_run *run)
+{
+	(void)run;
+	befall("pull " BDF_PORT(4));
+	remember_names();
+}
+
+static void pulled(struct lu_run *run)
+{
+	(void)run;
+	check_survivors(1 << 1, "is missing");
+	LU_CHECK(!pci_there(lu_host("get edu1")), "it is still there");
+}
+
+LU_TEST(pulled, MACHINE EDU(3) EDU(4) EDU(5) "mem=1G", pull, pulled);
+
+/* And puts in another one of the same kind, which knows nothing. */
+static void replace(struct lu_run *run)
+{
+	(void)run;
+	befall("pull " BDF_PORT(4) " and hmp device_add edu,bus=rp4 and power " BDF_PORT(4));
+	remember_names();
+}
+
+static void replaced(struct lu_run *run)
+{
+	(void)run;
+	check_survivors(1 << 1, "changed: ");
+	/* A new device, that works. */
+	check_works(pci_open(lu_host("get edu1")));
+}
+
+LU_TEST(replaced, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5), replace, replaced);
+
+/* Or another device, which the built-in driver may have. */
+static void swap(struct lu_run *run)
+{
+	(void)run;
+	befall("pull " BDF_PORT(4) " and hmp device_add nvme,serial=x,drive=disk7,bus=rp4 "
+	       "and power " BDF_PORT(4));
+	remember_names();
+}
+
+static void swapped(struct lu_run *run)
+{
+	(void)run;
+	check_survivors(1 << 1, "foreign: it is another device");
+	LU_CHECK(!strcmp(pci_driver(lu_host("get edu1")), "nvme"), "its driver is '%s'",
+		 pci_driver(lu_host("get edu1")));
+}
+
+LU_TEST(foreign, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5) DISK(7), swap, swapped);
+
+/* Two exchanged: same kinds, other places. */
+static void exchange(struct lu_run *run)
+{
+	struct pci_set nvme;
+
+	(void)run;
+	pci_find(&nvme, 0x1b36, 0x0010);
+	LU_EQ(nvme.nr, 1);
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	strcpy(edus.bdf[edus.nr++], nvme.bdf[0]);
+	preserve_all();
+	pci_leave(&edus);
+	remember_names();
+	lu_host("at Linux.version pull " BDF_PORT(4) " and pull " BDF_PORT(6)
+		" and hmp device_add edu,bus=rp6 and hmp device_add nvme,serial=x,drive=disk7,bus=rp4"
+		" and power " BDF_PORT(4) " and power " BDF_PORT(6));
+}
+
+static void exchanged(struct lu_run *run)
+{
+	(void)run;
+	check_survivors(1 << 1 | 1 << 3, "foreign: it is another device");
+}
+
+LU_TEST(exchanged, MACHINE EDU(3) EDU(4) EDU(5) NVME(6) DISK(7) "mem=1G", exchange, exchanged);
+
+/* A whole switch goes, with what is below. */
+static void pull_switch(struct lu_run *run)
+{
+	(void)run;
+	befall("pull " BDF_PORT(4));
+	remember_names();
+}
+
+static void pulled_switch(struct lu_run *run)
+{
+	(void)run;
+	check_survivors(1 << 1, "is missing");
+	LU_CHECK(lu_dmesg_has("bridge 0000:"), "the log does not speak of the bridges");
+}
+
+LU_TEST(bridge_removed, PCI_PROD MACHINE EDU(3) SWITCH(4) EDU(5), pull_switch, pulled_switch);
+
+/* Something turned it off. */
+static void turn_off(struct lu_run *run)
+{
+	char what[128];
+
+	(void)run;
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	snprintf(what, sizeof(what), "config %s 0x04 2 0x0400", edus.bdf[1]);
+	befall(what);
+	remember_names();
+}
+
+static void turned_off(struct lu_run *run)
+{
+	(void)run;
+	check_survivors(1 << 1, "changed: it was reset or turned off");
+}
+
+LU_TEST(turned_off, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5), turn_off, turned_off);
+
+static void move_bar(struct lu_run *run)
+{
+	char what[128];
+
+	(void)run;
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	snprintf(what, sizeof(what), "config %s 0x10 4 0xf0000000", edus.bdf[1]);
+	befall(what);
+	remember_names();
+}
+
+static void moved_bar(struct lu_run *run)
+{
+	(void)run;
+	check_survivors(1 << 1, "changed: a BAR is not where it was");
+}
+
+LU_TEST(bar_moved, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5), move_bar, moved_bar);
+
+static void renumber(struct lu_run *run)
+{
+	(void)run;
+	/* Secondary and subordinate. */
+	befall("config " BDF_PORT(4) " 0x19 1 0x90 and config " BDF_PORT(4) " 0x1a 1 0x90");
+	remember_names();
+}
+
+static void renumbered(struct lu_run *run)
+{
+	(void)run;
+	check_survivors(1 << 1, "changed: bus numbers are not what they were");
+}
+
+LU_TEST(bus_renumbered, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5), renumber, renumbered);
+
+/*
+ * Damaged records. Each second device, or bridge, has one of its fields damaged; those
+ * between are good and have to survive. A damaged one may or may not; nobody may trip
+ * over it. One kernel after the other goes on with the next fields.
+ */
+static const char * const values[] = { "0", "0xffffffffffffffff", "0x5a5aa5a5f00f1234" };
+
+static bool survives(const char *bdf)
+{
+	return pci_there(bdf) && is(bdf, "incoming");
+}
+
+/* Take what can be taken; give up what is running and cannot. */
+static void clean_up(bool (*good)(int i))
+{
+	int session = pci_retrieve("bad"), ret, lost = 0;
+
+	for (int i = 0; i < edus.nr; i++) {
+		bool incoming = survives(edus.bdf[i]);
+
+		LU_CHECK(incoming || !good(i), "%s, whose record is good, is %s", edus.bdf[i],
+			 pci_attr(edus.bdf[i], "liveupdate/state"));
+		lost += !incoming;
+		ret = luo_try_take(session, TOKEN + i);
+		LU_CHECK(ret >= 0 || !good(i), "%s: %s", edus.bdf[i], strerror(-ret));
+		/* A BAR that was said to be smaller than it is: not all of it is there. */
+		if (ret >= 0 && good(i))
+			check_works(ret);
+		else if (ret < 0 && survives(edus.bdf[i]))
+			pci_set_attr(edus.bdf[i], "liveupdate/abandon", "1");
+		/* Another one for the next kernel. */
+		if (ret >= 0)
+			close(ret);
+	}
+	lu_note("%d of %d did not survive", lost, edus.nr);
+	luo_finish(session);
+	close(session);
+}
+
+static bool even(int i)
+{
+	return !(i % 2);
+}
+
+static bool none(int i)
+{
+	(void)i;
+	return false;
+}
+
+/* The next fields of @kind, of each second record, get value number @value. */
+static void damage(const char *kind, int first, int value)
+{
+	static char command[32768];
+	char *fields = strdup(lu_host("fields %s", kind)), *word, *save;
+	int nr = 0, used, records = edus.nr;
+
+	used = sprintf(command, "at Linux.version");
+	for (word = strtok_r(fields, " ", &save); word; word = strtok_r(NULL, " ", &save), nr++) {
+		if (nr < first || nr >= first + records / 2)
+			continue;
+		used += sprintf(command + used, "%s poke %s %d %s %s", used > 20 ? " and" : "",
+				kind, 2 * (nr - first) + 1, word, values[value]);
+	}
+	LU_CHECK(used > 20, "%s has no more fields", kind);
+	lu_host("%s", command);
+	free(fields);
+}
+
+static void damage_devices(struct lu_run *run)
+{
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	if (run->stage) {
+		lu_host("waited");
+		clean_up(even);
+	}
+	if (run->stage + 1 < run->nr_stages) {
+		preserve_all();
+		damage("device", run->stage % 2 * (edus.nr / 2), run->stage / 2);
+	}
+}
+
+#define EDU8(n)										\
+	PORT(n)										\
+	"device=edu,bus=rp" #n ",addr=0.0,multifunction=on device=edu,bus=rp" #n ",addr=0.1 "	\
+	"device=edu,bus=rp" #n ",addr=0.2 device=edu,bus=rp" #n ",addr=0.3 "			\
+	"device=edu,bus=rp" #n ",addr=0.4 device=edu,bus=rp" #n ",addr=0.5 "			\
+	"device=edu,bus=rp" #n ",addr=0.6 device=edu,bus=rp" #n ",addr=0.7 "
+
+LU_TEST(damaged_devices, PCI_PROD MACHINE EDU8(2) EDU8(3) EDU8(4) EDU8(5) EDU8(6) EDU8(7) EDU8(8)
+	"timeout=200",
+	damage_devices, damage_devices, damage_devices, damage_devices, damage_devices,
+	damage_devices, damage_devices);
+
+/* A few of them, for KASAN. */
+LU_TEST(damaged_debug, MACHINE EDU8(2) EDU8(3) "timeout=200 flavour=debug mem=1G",
+	damage_devices, damage_devices);
+
+static void damage_bridges(struct lu_run *run)
+{
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	if (run->stage) {
+		lu_host("waited");
+		clean_up(even);
+	}
+	if (run->stage + 1 < run->nr_stages) {
+		preserve_all();
+		damage("bridge", run->stage % 5 * (edus.nr / 2), 1 + run->stage / 5);
+	}
+}
+
+LU_TEST(damaged_bridges, PCI_PROD MACHINE EDU(2) EDU(3) EDU(4) EDU(5) EDU(6) EDU(7) EDU(8)
+	EDU(9) EDU(a) EDU(b) EDU(c) EDU(d) EDU(e) EDU(f) EDU(10) EDU(11) EDU(12) EDU(13) EDU(14) EDU(15)
+	"timeout=200",
+	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
+	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
+	damage_bridges);
+
+/* The head: one field after the other; nobody need survive. */
+static void damage_head(struct lu_run *run)
+{
+	char *fields, *word, *save;
+	int nr = 0;
+
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	if (run->stage) {
+		lu_host("waited");
+		clean_up(none);
+	}
+	if (run->stage + 1 == run->nr_stages)
+		return;
+	preserve_all();
+	fields = strdup(lu_host("fields head"));
+	for (word = strtok_r(fields, " ", &save); word; word = strtok_r(NULL, " ", &save), nr++)
+		if (nr == run->stage)
+			lu_host("at Linux.version poke head 0 %s 0x5a5aa5a5f00f1234", word);
+	LU_CHECK(run->stage < nr, "the head has only %d fields", nr);
+	free(fields);
+}
+
+LU_TEST(damaged_head, PCI_PROD MACHINE EDU(2) EDU(3) "timeout=200",
+	damage_head, damage_head, damage_head, damage_head, damage_head, damage_head, damage_head,
+	damage_head, damage_head, damage_head, damage_head, damage_head, damage_head, damage_head);
+
+LU_MAIN

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pci_carry: devices of all kinds, in all places, over live updates. Each of them has
+ * a twin that is not preserved: to that one the new kernel does what it does to any
+ * device, its built-in driver comes, and the host sees it.
+ */
+#define _GNU_SOURCE
+#include "pci_common.h"
+
+#define TOKEN		100
+
+/* On the root bus. */
+#define TESTDEV									\
+	"device=pci-testdev,membar=4G,addr=0x10.0,multifunction=on "		\
+	"device=edu,addr=0x10.1 device=pci-testdev,membar=1M,addr=0x10.3 "
+/* Behind root ports: one each, with functions that are not neighbours. */
+#define NVME(n)									\
+	"device=pcie-root-port,id=nvme" #n ",chassis=1" #n " "			\
+	"qemu=-blockdev qemu=driver=null-co,read-zeroes=on,node-name=disk" #n ",size=67108864 " \
+	"device=nvme,serial=s" #n ",drive=disk" #n ",bus=nvme" #n " "
+/* Behind a switch below a switch. */
+#define SWITCH(n)								\
+	"device=pcie-root-port,id=sw" #n ",chassis=2" #n " "			\
+	"device=x3130-upstream,id=up" #n ",bus=sw" #n " "			\
+	"device=xio3130-downstream,id=dn" #n "1,bus=up" #n ",chassis=3" #n " "	\
+	"device=xio3130-downstream,id=dn" #n "2,bus=up" #n ",chassis=4" #n " "	\
+	"device=x3130-upstream,id=uq" #n ",bus=dn" #n "2 "			\
+	"device=xio3130-downstream,id=dq" #n ",bus=uq" #n ",chassis=5" #n " "
+#define E1000E(bus)	"device=e1000e,bus=" bus " "
+#define VIRTIO(bus)	"device=virtio-net-pci,disable-legacy=on,bus=" bus " "
+/* Behind a second root bus. */
+#define SECOND_ROOT								\
+	"device=pxb-pcie,id=pxb,bus_nr=64,bus=pcie.0 "				\
+	"device=pcie-root-port,id=far,bus=pxb,chassis=61 device=edu,bus=far "	\
+	"device=pcie-root-port,id=far2,bus=pxb,chassis=62 " VIRTIO("far2")
+
+#define MACHINE	"mem=1G " LUO_ON PCI_TRACE
+
+struct kind {
+	int vendor, device;
+	const char *driver;
+};
+
+static const struct kind kinds[] = {
+	{ 0x1b36, 0x0005, "" },			/* pci-testdev */
+	{ 0x1234, 0x11e8, "pci-lu-stub" },	/* edu */
+	{ 0x1b36, 0x0010, "nvme" },
+	{ 0x8086, 0x10d3, "e1000e" },
+	{ 0x1af4, 0x1041, "virtio-pci" },
+};
+
+/* Of two of a kind the second is the twin; of testdev and edu all are preserved. */
+static void sort_out(struct pci_set *carried, struct pci_set *twins)
+{
+	struct pci_set found;
+
+	carried->nr = 0;
+	twins->nr = 0;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		pci_find(&found, kinds[k].vendor, kinds[k].device);
+		for (int i = 0; i < found.nr; i++) {
+			struct pci_set *set = i && k > 1 ? twins : carried;
+
+			strcpy(set->bdf[set->nr++], found.bdf[i]);
+		}
+	}
+	LU_CHECK(carried->nr, "there is nothing to carry");
+}
+
+static const char *usual_driver(const char *bdf)
+{
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		if (pci_config(bdf, 0, 2) == (uint32_t)kinds[k].vendor &&
+		    pci_config(bdf, 2, 2) == (uint32_t)kinds[k].device)
+			return kinds[k].driver;
+	return "";
+}
+
+static void check_twins(const struct pci_set *twins)
+{
+	for (int i = 0; i < twins->nr; i++)
+		LU_CHECK(!strcmp(pci_driver(twins->bdf[i]), usual_driver(twins->bdf[i])),
+			 "the driver of %s is '%s', not '%s'", twins->bdf[i],
+			 pci_driver(twins->bdf[i]), usual_driver(twins->bdf[i]));
+}
+
+static int fds[PCI_MAX];
+
+static void preserve_all(int session, const struct pci_set *set)
+{
+	for (int i = 0; i < set->nr; i++) {
+		if (!fds[i])
+			fds[i] = pci_open(set->bdf[i]);
+		luo_preserve(session, fds[i], TOKEN + i);
+	}
+}
+
+static void before(struct lu_run *run)
+{
+	int session = pci_create("carry");
+	struct pci_set carried, twins;
+
+	sort_out(&carried, &twins);
+	check_twins(&twins);
+	for (int i = 0; i < carried.nr; i++)
+		pci_bind_stub(carried.bdf[i]);
+	preserve_all(session, &carried);
+	lu_set(run, "carried", "%d", carried.nr);
+	lu_set(run, "twins", "%d", twins.nr);
+	pci_leave(&carried);
+}
+
+static void keep_off(const char *bdf)
+{
+	const char *usual = usual_driver(bdf);
+
+	if (!strcmp(usual, "pci-lu-stub"))
+		return;
+	LU_CHECK(!pci_driver(bdf)[0], "%s drives %s", pci_driver(bdf), bdf);
+	if (usual[0])
+		LU_EQ(pci_try_bind(bdf, usual), -EBUSY);
+	LU_CHECK(!pci_driver(bdf)[0], "%s drives %s", pci_driver(bdf), bdf);
+	LU_CHECK(!strcmp(pci_attr(bdf, "liveupdate/state"), "incoming"), "%s is %s", bdf,
+		 pci_attr(bdf, "liveupdate/state"));
+}
+
+static void take_all(const char *name, const struct pci_set *carried)
+{
+	int session = pci_retrieve(name);
+
+	for (int i = 0; i < carried->nr; i++) {
+		fds[i] = luo_take(session, TOKEN + i);
+		LU_CHECK(!strcmp(pci_attr(carried->bdf[i], "liveupdate/state"), "retrieved"),
+			 "%s is %s", carried->bdf[i],
+			 pci_attr(carried->bdf[i], "liveupdate/state"));
+	}
+	/* Up to here nobody has written to them but to take them over. */
+	lu_host("mark taken");
+	pci_audit("jump", "taken");
+	luo_finish(session);
+	close(session);
+}
+
+static void after(struct lu_run *run)
+{
+	struct pci_set carried, twins;
+
+	sort_out(&carried, &twins);
+	LU_EQ(carried.nr, lu_get_num(run, "carried"));
+	LU_EQ(twins.nr, lu_get_num(run, "twins"));
+	pci_arrive(&carried);
+
+	check_twins(&twins);
+	for (int i = 0; i < twins.nr; i++) {
+		LU_CHECK(strtol(lu_host("writes %s 0x10 jump up", twins.bdf[i]), NULL, 10) > 0,
+			 "the host did not see %s being sized", twins.bdf[i]);
+		LU_CHECK(!strcmp(pci_attr(twins.bdf[i], "liveupdate/state"), "none"), "%s is %s",
+			 twins.bdf[i], pci_attr(twins.bdf[i], "liveupdate/state"));
+	}
+	for (int i = 0; i < carried.nr; i++) {
+		LU_EQ(strtol(lu_host("writes %s 0x10 jump up", carried.bdf[i]), NULL, 10), 0);
+		keep_off(carried.bdf[i]);
+		pci_bind_stub(carried.bdf[i]);
+	}
+	take_all("carry", &carried);
+	for (int i = 0; i < carried.nr; i++) {
+		pci_compare(carried.bdf[i]);
+		LU_EQ(pci_info(fds[i]).updates, run->stage);
+		LU_EQ(pci_config(carried.bdf[i], 4, 2) & 6, 6);
+	}
+	if (run->stage + 1 < run->nr_stages) {
+		preserve_all(pci_create("carry"), &carried);
+		pci_leave(&carried);
+		return;
+	}
+	/* An ordinary device from now on: the usual driver can have it. */
+	for (int i = 0; i < carried.nr; i++) {
+		const char *usual = usual_driver(carried.bdf[i]);
+
+		close(fds[i]);
+		if (!usual[0] || !strcmp(usual, "pci-lu-stub"))
+			continue;
+		pci_unbind(carried.bdf[i]);
+		pci_set_attr(carried.bdf[i], "driver_override", "\n");
+		LU_EQ(pci_try_bind(carried.bdf[i], usual), 0);
+	}
+}
+
+LU_TEST(testdev, PCI_PROD MACHINE TESTDEV, before, after);
+LU_TEST(nvme, PCI_PROD MACHINE NVME(1) NVME(2), before, after);
+LU_TEST(behind_switches, PCI_PROD MACHINE SWITCH(1) SWITCH(2) E1000E("dq1") VIRTIO("dn11")
+	E1000E("dq2") VIRTIO("dn21"), before, after);
+LU_TEST(second_root, PCI_PROD MACHINE SECOND_ROOT VIRTIO("pcie.0"), before, after);
+
+#define EVERYTHING	MACHINE TESTDEV NVME(1) NVME(2) SWITCH(1) SWITCH(2)		\
+	E1000E("dq1") VIRTIO("dn11") E1000E("dq2") VIRTIO("dn21") SECOND_ROOT
+
+LU_TEST(everything, EVERYTHING, before, after);
+LU_TEST(three_updates, PCI_PROD EVERYTHING, before, after, after, after);
+
+/* What the next kernel is told to do with its devices. */
+static void hostile(struct lu_run *run, const char *append)
+{
+	before(run);
+	snprintf(run->append, sizeof(run->append), "%s", append);
+}
+
+static void assign_busses(struct lu_run *run)
+{
+	hostile(run, "pci=assign-busses");
+}
+
+static void realloc_on(struct lu_run *run)
+{
+	hostile(run, "pci=realloc=on");
+}
+
+static void no_ari(struct lu_run *run)
+{
+	hostile(run, "pci=noari");
+}
+
+static void config_acs(struct lu_run *run)
+{
+	hostile(run, "pci=config_acs=1111111@pci:0:0");
+}
+
+static void no_msi(struct lu_run *run)
+{
+	hostile(run, "pci=nomsi");
+}
+
+static void alignment(struct lu_run *run)
+{
+	struct pci_set carried, twins;
+	char option[512] = "pci=resource_alignment=";
+
+	/* Not the twins: they would have no room in the windows as they are. */
+	sort_out(&carried, &twins);
+	for (int i = 0; i < carried.nr; i++)
+		snprintf(option + strlen(option), sizeof(option) - strlen(option), "%s24@%s",
+			 i ? ";" : "", carried.bdf[i]);
+	hostile(run, option);
+}
+
+static void peer2peer(struct lu_run *run)
+{
+	hostile(run, "pci=pcie_bus_peer2peer");
+}
+
+static void aspm_force(struct lu_run *run)
+{
+	hostile(run, "pcie_aspm=force pcie_aspm.policy=powersupersave");
+}
+
+LU_TEST(against_assign_busses, PCI_PROD EVERYTHING, assign_busses, after);
+LU_TEST(against_realloc, PCI_PROD EVERYTHING, realloc_on, after);
+LU_TEST(against_noari, PCI_PROD EVERYTHING, no_ari, after);
+LU_TEST(against_config_acs, PCI_PROD EVERYTHING, config_acs, after);
+LU_TEST(against_nomsi, PCI_PROD EVERYTHING, no_msi, after);
+LU_TEST(against_resource_alignment, PCI_PROD EVERYTHING, alignment, after);
+LU_TEST(against_peer2peer, PCI_PROD EVERYTHING, peer2peer, after);
+LU_TEST(against_aspm, PCI_PROD EVERYTHING, aspm_force, after);
+
+LU_MAIN

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pci_edu: QEMU's "edu" device in the hands of pci-lu-stub over live updates: a DMA that
+ * is under way, its registers, its interrupt.
+ */
+#define _GNU_SOURCE
+#include <sys/eventfd.h>
+
+#include "pci_edu.h"
+
+#define PAGE		4096
+
+#define EDU	"device=edu,dma_mask=0xffffffffffffffff "
+#define BEHIND_PORT							\
+	"device=pcie-root-port,id=rp,chassis=1 "			\
+	"device=edu,dma_mask=0xffffffffffffffff,bus=rp "
+#define MACHINE	"mem=1G " LUO_ON PCI_TRACE
+
+enum { TOKEN_MEMORY = 1, TOKEN_EDU = 100 };
+enum { PAGE_FROM, PAGE_TO, PAGES };
+
+/* The device's own buffer is filled, and an empty page waits for it. */
+static void dma_prepare(const struct edu *edu, int memfd)
+{
+	uint64_t from = pci_map(edu->fd, memfd, PAGE_FROM * PAGE, PAGE);
+
+	edu_dma_start(edu, from, EDU_BUFFER, 0);
+	edu_dma_wait(edu);
+}
+
+struct dma {
+	const struct edu *edu;
+	uint64_t to;
+};
+
+static void dma_go(void *arg)
+{
+	const struct dma *dma = arg;
+
+	edu_dma_start(dma->edu, EDU_BUFFER, dma->to, EDU_DMA_TO_RAM);
+}
+
+static int memory(void)
+{
+	int memfd = luo_memfd("dma", 0, PAGES * PAGE, 7);
+
+	LU_OK(fallocate(memfd, 0, 0, PAGES * PAGE));
+	luo_fill(memfd, PAGE_TO * PAGE, PAGE, 8);
+	return memfd;
+}
+
+/* Is the beginning of one page in the other? */
+static bool landed(int memfd)
+{
+	char from[EDU_COUNT], to[EDU_COUNT];
+
+	LU_EQ(pread(memfd, from, EDU_COUNT, PAGE_FROM * PAGE), EDU_COUNT);
+	LU_EQ(pread(memfd, to, EDU_COUNT, PAGE_TO * PAGE), EDU_COUNT);
+	return !memcmp(from, to, EDU_COUNT);
+}
+
+static void dma_before(struct lu_run *run)
+{
+	int session = pci_create("edu"), memfd = memory();
+	struct pci_set one;
+	static struct dma dma;
+	static struct edu edu;
+
+	edu_find(&one);
+	edu = edu_of(pci_open(one.bdf[0]));
+	dma.edu = &edu;
+	dma.to = pci_map(edu.fd, memfd, PAGE_TO * PAGE, PAGE);
+	dma_prepare(&edu, memfd);
+	edu_set(&edu, EDU_LIVE, 0x12345678);
+	edu_set(&edu, EDU_FACTORIAL, 5);
+	while (edu_get(&edu, EDU_STATUS) & 1)
+		;
+	LU_EQ(edu_get(&edu, EDU_FACTORIAL), 120);
+
+	luo_preserve(session, memfd, TOKEN_MEMORY);
+	luo_preserve(session, edu.fd, TOKEN_EDU);
+	lu_set(run, "to", "%#llx", (unsigned long long)dma.to);
+	pci_leave(&one);
+	LU_CHECK(!landed(memfd), "the DMA was there before it began");
+	run->last = dma_go;
+	run->last_arg = &dma;
+}
+
+static void dma_after(struct lu_run *run)
+{
+	int session, memfd;
+	struct pci_set one;
+	struct edu edu;
+
+	edu_find(&one);
+	pci_arrive(&one);
+	LU_CHECK(!strcmp(pci_attr(one.bdf[0], "liveupdate/state"), "incoming"), "it is %s",
+		 pci_attr(one.bdf[0], "liveupdate/state"));
+	/* It belongs to the one who retrieves it. */
+	LU_EQ(pci_try_open(one.bdf[0]), -EBUSY);
+
+	session = pci_retrieve("edu");
+	edu = edu_of(luo_take(session, TOKEN_EDU));
+	memfd = luo_take(session, TOKEN_MEMORY);
+	edu_dma_wait(&edu);
+	LU_CHECK(landed(memfd), "the DMA never landed");
+	luo_verify(memfd, PAGE_FROM * PAGE, PAGE, 7);
+
+	LU_EQ(edu_get(&edu, EDU_LIVE), 0xedcba987);
+	LU_EQ(edu_get(&edu, EDU_FACTORIAL), 120);
+	LU_EQ(edu_get(&edu, EDU_DMA_TO), lu_get_num(run, "to") & 0xffffffff);
+	LU_EQ(pci_info(edu.fd).updates, 1);
+	LU_EQ(pci_info(edu.fd).nr_maps, 2);
+
+	/* The same memory, mapped again: it works on. */
+	luo_fill(memfd, PAGE_TO * PAGE, PAGE, 9);
+	edu_dma_start(&edu, EDU_BUFFER, lu_get_num(run, "to"), EDU_DMA_TO_RAM);
+	edu_dma_wait(&edu);
+	LU_CHECK(landed(memfd), "the second DMA never landed");
+
+	luo_finish(session);
+	LU_CHECK(!strcmp(pci_attr(one.bdf[0], "liveupdate/state"), "finished"), "it is %s",
+		 pci_attr(one.bdf[0], "liveupdate/state"));
+	pci_compare(one.bdf[0]);
+	luo_fill(memfd, PAGE_TO * PAGE, PAGE, 9);
+	edu_dma_start(&edu, EDU_BUFFER, lu_get_num(run, "to"), EDU_DMA_TO_RAM);
+	edu_dma_wait(&edu);
+	LU_CHECK(landed(memfd), "the third DMA never landed");
+	/* Nobody else has it any more. */
+	LU_EQ(pci_try_unmap(edu.fd, lu_get_num(run, "to")), 0);
+	close(pci_open(one.bdf[0]));
+}
+
+LU_TEST(dma, MACHINE EDU, dma_before, dma_after);
+LU_TEST(dma_behind_port, PCI_PROD MACHINE BEHIND_PORT, dma_before, dma_after);
+
+/* Interrupts */
+
+static void raise_and_count(const struct edu *edu, int event)
+{
+	edu_set(edu, EDU_RAISE, 1);
+	LU_EQ(pci_events(event, 5000), 1);
+	edu_set(edu, EDU_ACK, edu_get(edu, EDU_IRQ_STATUS));
+}
+
+static void irq_before(struct lu_run *run)
+{
+	int session = pci_create("edu"), event = LU_OK(eventfd(0, EFD_CLOEXEC));
+	struct pci_set one;
+	struct edu edu;
+
+	(void)run;
+	edu_find(&one);
+	edu = edu_of(pci_open(one.bdf[0]));
+	LU_EQ(pci_try_listen(edu.fd, event), 0);
+	raise_and_count(&edu, event);
+	LU_EQ(pci_try_listen(edu.fd, event), 0);
+	raise_and_count(&edu, event);
+
+	luo_preserve(session, edu.fd, TOKEN_EDU);
+	LU_EQ(pci_try_listen(edu.fd, event), -EBUSY);
+	pci_leave(&one);
+}
+
+static void irq_after(struct lu_run *run)
+{
+	int session, event = LU_OK(eventfd(0, EFD_CLOEXEC));
+	bool msi = !strstr(lu_cmdline(), "nomsi");
+	struct pci_set one;
+	struct edu edu;
+
+	(void)run;
+	edu_find(&one);
+	pci_arrive(&one);
+	/* Off in the device, whatever it was. */
+	LU_EQ(pci_config(one.bdf[0], 0x04, 2) & 0x400, 0x400);
+	LU_CHECK(access(pci_path(one.bdf[0], "msi_irqs"), F_OK), "software has an MSI already");
+
+	session = pci_retrieve("edu");
+	edu = edu_of(luo_take(session, TOKEN_EDU));
+	LU_EQ(pci_try_listen(edu.fd, event), 0);
+	LU_EQ(!access(pci_path(one.bdf[0], "msi_irqs"), F_OK), msi);
+	LU_EQ(pci_events(event, 100), 0);
+	raise_and_count(&edu, event);
+	if (!msi)
+		LU_EQ(pci_try_listen(edu.fd, event), 0);
+
+	/* One for an edge that may have been lost, and no more. */
+	luo_finish(session);
+	LU_EQ(pci_events(event, 1000), 1);
+	LU_EQ(pci_events(event, 100), 0);
+	raise_and_count(&edu, event);
+}
+
+LU_TEST(interrupt, MACHINE EDU, irq_before, irq_after);
+LU_TEST(interrupt_without_msi, PCI_PROD MACHINE EDU "append=pci=nomsi ", irq_before, irq_after);
+
+static void lose_msi(struct lu_run *run)
+{
+	irq_before(run);
+	strcpy(run->append, "pci=nomsi");
+}
+
+LU_TEST(interrupt_to_nomsi, PCI_PROD MACHINE EDU, lose_msi, irq_after);
+
+LU_MAIN

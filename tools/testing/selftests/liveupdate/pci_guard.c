@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pci_guard: what somebody or something does to a device that came over and is not
+ * finished. What a user asks for is refused, what the hardware asks for has to wait; after
+ * finish, both work as ever.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "pci_common.h"
+
+#define TOKEN		100
+
+#define EDU_VENDOR	0x1234
+#define EDU_DEVICE	0x11e8
+#define EDU_IRQ_STATUS	0x24
+#define EDU_RAISE	0x60
+#define EDU_ACK		0x64
+
+/* Ports have fixed places, for the host to find them; slots work with PCIe or with ACPI. */
+#define PORT		"0000:00:04.0"
+#define EDU							\
+	"device=pcie-root-port,id=rp,chassis=4,slot=4,addr=4.0 "		\
+	"device=edu,id=edu,dma_mask=0xffffffffffffffff,bus=rp "
+#define NATIVE							\
+	"qemu=-global qemu=ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off "
+#define MACHINE	"mem=1G " LUO_ON PCI_TRACE EDU
+
+static struct pci_set edus;
+static int session, edu;
+
+static bool comes_true(bool (*what)(void), double seconds)
+{
+	double begin = luo_seconds();
+
+	while (!what()) {
+		if (luo_seconds() - begin > seconds)
+			return false;
+		usleep(100000);
+	}
+	return true;
+}
+
+static bool is_gone(void)
+{
+	return !pci_there(edus.bdf[0]);
+}
+
+static void check_works(void)
+{
+	volatile uint32_t *reg = pci_map_bar(edu, 0, 4096);
+	int event = LU_OK(eventfd(0, EFD_CLOEXEC));
+
+	LU_EQ(pci_try_listen(edu, event), 0);
+	reg[EDU_RAISE / 4] = 1;
+	LU_EQ(pci_events(event, 5000), 1);
+	reg[EDU_ACK / 4] = reg[EDU_IRQ_STATUS / 4];
+	LU_EQ(pci_try_listen(edu, -1), 0);
+	munmap((void *)reg, 4096);
+	close(event);
+}
+
+static void before(struct lu_run *run)
+{
+	(void)run;
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	LU_EQ(edus.nr, 1);
+	session = pci_create("guard");
+	edu = pci_open(edus.bdf[0]);
+	luo_preserve(session, edu, TOKEN);
+	pci_leave(&edus);
+}
+
+static void arrive(void)
+{
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	LU_EQ(edus.nr, 1);
+	pci_arrive(&edus);
+	session = pci_retrieve("guard");
+	edu = luo_take(session, TOKEN);
+	lu_host("mark taken");
+}
+
+static void check_untouched(void)
+{
+	const char *resets;
+
+	lu_host("mark untouched");
+	pci_audit("taken", "untouched");
+	/* What happens to the port may be seen in its registers. */
+	pci_compare_one(edus.bdf[0]);
+	resets = lu_host("resets taken untouched");
+	LU_CHECK(!strcmp(resets, "0"), "resets: %s", resets);
+}
+
+/* Files that pci_driver.c has not */
+
+static int try_write(const char *path, const void *data, size_t len, off_t offset)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (pwrite(fd, data, len, offset) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static int try_proc(const char *bdf)
+{
+	char path[64];
+	uint16_t command = 0;
+
+	snprintf(path, sizeof(path), "/proc/bus/pci/%.2s/%.4s", bdf + 5, bdf + 8);
+	return try_write(path, &command, sizeof(command), 4);
+}
+
+/* 0 or a negative errno; slots have the names that firmware gives them. */
+static int try_slot_off(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/slots/4/power");
+	return try_write(path, "0", 1, 0);
+}
+
+static void files(struct lu_run *run)
+{
+	char line[256];
+
+	(void)run;
+	arrive();
+	LU_EQ(try_write("/sys/bus/pci/rescan", "1", 1, 0), -EBUSY);
+	LU_EQ(pci_try_set(PORT, "rescan", "1"), -EBUSY);
+	LU_EQ(pci_try_set(edus.bdf[0], "rescan", "1"), -EBUSY);
+	LU_EQ(try_proc(edus.bdf[0]), -EBUSY);
+	LU_EQ(try_proc(PORT), -EBUSY);
+	LU_EQ(try_slot_off(), -EBUSY);
+	if (!access("/sys/power/state", W_OK))
+		LU_EQ(try_write("/sys/power/state", "freeze", 6, 0), -EBUSY);
+	check_untouched();
+	check_works();
+	luo_finish(session);
+
+	LU_CHECK(luo_log_count("refused: it came from the previous kernel", line,
+			       sizeof(line)) > 3, "the log does not say why");
+	LU_EQ(try_proc(PORT), 0);
+	LU_EQ(try_write("/sys/bus/pci/rescan", "1", 1, 0), 0);
+	close(edu);
+	LU_EQ(try_slot_off(), 0);
+	LU_CHECK(comes_true(is_gone, 10), "the slot is off and it is still there");
+}
+
+LU_TEST(files, MACHINE NATIVE, before, files);
+
+/* An error that is worth a reset of all that is below the port. */
+
+static bool has_recovered(void)
+{
+	return lu_dmesg_has("device recovery");
+}
+
+static void after_error(struct lu_run *run)
+{
+	(void)run;
+	arrive();
+	lu_host("hmp pcie_aer_inject_error rp MALF_TLP");
+	usleep(1500000);
+	LU_CHECK(lu_dmesg_has("error recovery for"), "nobody has seen the error");
+	LU_CHECK(!has_recovered(), "recovery did not wait");
+	check_untouched();
+	check_works();
+	luo_finish(session);
+	LU_CHECK(comes_true(has_recovered, 10), "recovery waits for ever");
+}
+
+LU_TEST(error, MACHINE NATIVE, before, after_error);
+
+/* Somebody wants to have the card, and presses the button. */
+
+static void pressed(struct lu_run *run)
+{
+	(void)run;
+	arrive();
+	lu_host("hmp device_del edu");
+	LU_CHECK(!comes_true(is_gone, 7), "it is gone");
+	LU_CHECK(lu_dmesg_has("attention button of its slot refused"), "nobody has seen it");
+	check_untouched();
+	check_works();
+	luo_finish(session);
+	close(edu);
+	lu_host("hmp device_del edu");
+	LU_CHECK(comes_true(is_gone, 15), "it stays for ever");
+}
+
+LU_TEST(button, PCI_PROD MACHINE NATIVE, before, pressed);
+
+static void eject(struct lu_run *run)
+{
+	(void)run;
+	arrive();
+	lu_host("hmp device_del edu");
+	LU_CHECK(!comes_true(is_gone, 3), "it is gone");
+	LU_CHECK(lu_dmesg_has("switching off its slot refused"), "nobody has seen it");
+	check_untouched();
+	check_works();
+	luo_finish(session);
+	close(edu);
+	lu_host("hmp device_del edu");
+	LU_CHECK(comes_true(is_gone, 10), "it stays for ever");
+}
+
+LU_TEST(eject, PCI_PROD MACHINE, before, eject);
+
+/* Nobody asks, the card is just pulled. */
+
+static bool is_noticed(void)
+{
+	return lu_dmesg_has("change in its slot");
+}
+
+static void pulled(struct lu_run *run)
+{
+	(void)run;
+	arrive();
+	lu_host("at GUARD-PULL pull " PORT);
+	lu_write("/dev/kmsg", "<1>GUARD-PULL\n");
+	LU_CHECK(comes_true(is_noticed, 30), "nobody has seen it");
+	lu_host("waited");
+	usleep(1500000);
+	LU_CHECK(pci_there(edus.bdf[0]), "removal did not wait");
+	luo_finish(session);
+	close(edu);
+	LU_CHECK(comes_true(is_gone, 10), "removal waits for ever");
+}
+
+LU_TEST(pull, MACHINE NATIVE PCI_QTEST, before, pulled);
+
+LU_MAIN

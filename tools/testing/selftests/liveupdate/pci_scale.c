@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pci_scale: 200 devices below many switches, all carried, none twice as dear as the first.
+ */
+#define _GNU_SOURCE
+#include "pci_common.h"
+
+#define TOKEN	1000
+#define DEVICES	200
+
+#define EDU8(bus)									\
+	"device=edu,bus=" bus ",addr=0.0,multifunction=on device=edu,bus=" bus ",addr=0.1 "	\
+	"device=edu,bus=" bus ",addr=0.2 device=edu,bus=" bus ",addr=0.3 "		\
+	"device=edu,bus=" bus ",addr=0.4 device=edu,bus=" bus ",addr=0.5 "		\
+	"device=edu,bus=" bus ",addr=0.6 device=edu,bus=" bus ",addr=0.7 "
+#define DOWN(n, m)									\
+	"device=xio3130-downstream,id=d" #n #m ",bus=u" #n ",chassis=" #n #m " " EDU8("d" #n #m)
+/* A root port, a switch with five ports, and eight functions behind each of these. */
+#define SWITCH(n)									\
+	"device=pcie-root-port,id=r" #n ",chassis=" #n " "				\
+	"device=x3130-upstream,id=u" #n ",bus=r" #n " "					\
+	DOWN(n, 1) DOWN(n, 2) DOWN(n, 3) DOWN(n, 4) DOWN(n, 5)
+#define MACHINE	"mem=1G timeout=200 " LUO_ON						\
+	SWITCH(1) SWITCH(2) SWITCH(3) SWITCH(4) SWITCH(5)
+
+static struct pci_set edus;
+static int fds[PCI_MAX];
+
+static void find_all(void)
+{
+	pci_find(&edus, 0x1234, 0x11e8);
+	LU_EQ(edus.nr, DEVICES);
+}
+
+/* How long each quarter took; the last at most so many times the first. */
+static void check_linear(const char *what, const double *at)
+{
+	double first = at[1] - at[0], last = at[4] - at[3];
+
+	lu_note("%s: the first quarter %.1f ms, the last %.1f ms", what, first * 1e3, last * 1e3);
+	LU_CHECK(last < 4 * first + 0.05, "%s gets slower: %.1f ms, then %.1f ms", what,
+		 first * 1e3, last * 1e3);
+}
+
+static void preserve_all(void)
+{
+	int session = pci_create("scale");
+	double at[5];
+
+	for (int i = 0; i < edus.nr; i++)
+		fds[i] = pci_open(edus.bdf[i]);
+	at[0] = luo_seconds();
+	for (int i = 0; i < edus.nr; i++) {
+		luo_preserve(session, fds[i], TOKEN + i);
+		at[1 + i / (DEVICES / 4)] = luo_seconds();
+	}
+	check_linear("preserve", at);
+}
+
+static void stamp(int i, uint32_t value)
+{
+	volatile uint32_t *reg = pci_map_bar(fds[i], 0, 4096);
+
+	reg[1] = value;
+	munmap((void *)reg, 4096);
+}
+
+static uint32_t stamp_of(int i)
+{
+	volatile uint32_t *reg = pci_map_bar(fds[i], 0, 4096);
+	uint32_t value = ~reg[1];
+
+	munmap((void *)reg, 4096);
+	return value;
+}
+
+static void take_all(int stage)
+{
+	int session = pci_retrieve("scale");
+	double at[5];
+
+	at[0] = luo_seconds();
+	for (int i = 0; i < edus.nr; i++) {
+		fds[i] = luo_take(session, TOKEN + i);
+		at[1 + i / (DEVICES / 4)] = luo_seconds();
+	}
+	check_linear("retrieve", at);
+	for (int i = 0; i < edus.nr; i++) {
+		LU_EQ(stamp_of(i), 0x1000 * stage + i);
+		LU_EQ(pci_info(fds[i]).updates, stage);
+	}
+	luo_finish(session);
+	close(session);
+	for (int i = 0; i < edus.nr; i++) {
+		LU_CHECK(!strcmp(pci_attr(edus.bdf[i], "liveupdate/state"), "finished"), "%s is %s",
+			 edus.bdf[i], pci_attr(edus.bdf[i], "liveupdate/state"));
+		close(fds[i]);
+	}
+}
+
+static void update(struct lu_run *run)
+{
+	find_all();
+	if (run->stage)
+		take_all(run->stage);
+	if (run->stage + 1 == run->nr_stages)
+		return;
+	preserve_all();
+	for (int i = 0; i < edus.nr; i++)
+		stamp(i, 0x1000 * (run->stage + 1) + i);
+}
+
+LU_TEST(two_hundred, MACHINE, update, update, update);
+
+LU_MAIN
