@@ -4,7 +4,8 @@
  *
  * A process counts, and keeps the number in a memfd that goes over the update. It counts
  * until the very moment of the jump; in the next kernel it takes its memory back
- * and goes on with the next number.
+ * and goes on with the next number. It has a PCI device, too, which is told to write into
+ * that memory right before the jump, and does so while there is no kernel.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -12,17 +13,26 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "luo_common.h"
+#include "pci_edu.h"
 
 #define SESSION	"demo"
-#define TOKEN	1
 #define ROOM	262144
+#define PAGE	4096
+#define MARK	0x12345678U
 
-/* What the process has in its memory: how far it is, and all that it ever counted. */
+enum { TOKEN_MEMORY = 1, TOKEN_DEVICE = 2 };
+
+/* What the process has in its memory: how far it is, all that it ever counted, two pages. */
 struct memory {
 	_Atomic unsigned long long count;
 	unsigned long long counted[ROOM];
+	char letter[PAGE] __attribute__((aligned(PAGE)));
+	char delivered[PAGE];
 };
+
+/* The device, and where it is to write to when nobody is there. */
+static struct edu edu;
+static uint64_t deliver_to;
 
 static const char *boot_id(void)
 {
@@ -70,6 +80,29 @@ static pid_t start_counting(struct memory *memory)
 	_exit(0);
 }
 
+/* It reads the letter; in the end it is to write it next to it. */
+static void start_device(struct memory *memory, int fd)
+{
+	struct pci_set set;
+
+	edu_find(&set);
+	edu = edu_of(pci_open(set.bdf[0]));
+	strcpy(memory->letter, "written while no kernel was there");
+	edu_dma_start(&edu, pci_map(edu.fd, fd, offsetof(struct memory, letter), PAGE),
+		      EDU_BUFFER, 0);
+	edu_dma_wait(&edu);
+	edu_set(&edu, EDU_LIVE, MARK);
+	deliver_to = pci_map(edu.fd, fd, offsetof(struct memory, delivered), PAGE);
+	lu_tell("It has a PCI device, %s, that has read a letter from this memory.", set.bdf[0]);
+}
+
+static void deliver(void *arg)
+{
+	(void)arg;
+	lu_tell("Last thing before the jump: the device is told to write the letter back.");
+	edu_dma_start(&edu, EDU_BUFFER, deliver_to, EDU_DMA_TO_RAM);
+}
+
 static void old_kernel(struct lu_run *run)
 {
 	struct memory *memory;
@@ -89,14 +122,18 @@ static void old_kernel(struct lu_run *run)
 	lu_tell("A process counts in its memory, a memfd of %zu KiB. It is at %llu.",
 		sizeof(struct memory) / 1024, memory->count);
 
+	start_device(memory, fd);
+
 	dev = luo_open();
 	session = luo_create(dev, SESSION);
-	luo_preserve(session, fd, TOKEN);
+	luo_preserve(session, fd, TOKEN_MEMORY);
+	luo_preserve(session, edu.fd, TOKEN_DEVICE);
 	lu_set(run, "preserved", "%llu", memory->count);
-	lu_tell("The memory is put into a live update session; the process counts on: %llu.",
+	lu_tell("Both are put into a live update session; the process counts on: %llu.",
 		memory->count);
 	luo_close(fd);
 	luo_close(dev);
+	run->last = deliver;
 	lu_tell("Now the next kernel is loaded beside this one (kexec_file_load) and started.");
 }
 
@@ -132,7 +169,8 @@ static void new_kernel(struct lu_run *run)
 
 	dev = luo_open();
 	session = luo_retrieve(dev, SESSION);
-	memory = map(luo_take(session, TOKEN));
+	memory = map(luo_take(session, TOKEN_MEMORY));
+	edu = edu_of(luo_take(session, TOKEN_DEVICE));
 	luo_finish(session);
 	last = memory->count;
 	LU_CHECK(last >= (unsigned long long)lu_get_num(run, "preserved"),
@@ -140,6 +178,17 @@ static void new_kernel(struct lu_run *run)
 	for (unsigned long long i = 1; i <= last; i++)
 		LU_CHECK(memory->counted[i] == i, "number %llu is lost", i);
 	lu_tell("Session and memory are here. The process had come to %llu at the jump.", last);
+
+	LU_CHECK(edu_get(&edu, EDU_LIVE) == ~MARK, "the device was reset");
+	edu_dma_wait(&edu);
+	LU_CHECK(!strcmp(memory->delivered, memory->letter), "the letter did not arrive");
+	lu_tell("The device was never reset, and the letter is here: \"%s\".", memory->delivered);
+	edu_set(&edu, EDU_FACTORIAL, 5);
+	while (edu_get(&edu, EDU_STATUS) & 1)
+		;
+	LU_EQ(edu_get(&edu, EDU_FACTORIAL), 120);
+	lu_tell("It works on: asked for the factorial of 5, it says %u.",
+		edu_get(&edu, EDU_FACTORIAL));
 
 	pid = start_counting(memory);
 	sleep_ms(500);
@@ -159,6 +208,6 @@ static void new_kernel(struct lu_run *run)
 		at("first-open"), at("first-retrieve"), at("last-finish"));
 }
 
-LU_TEST(update, "mem=1G " LUO_ON, old_kernel, new_kernel);
+LU_TEST(update, "mem=1G device=edu,dma_mask=0xffffffffffffffff " LUO_ON, old_kernel, new_kernel);
 
 LU_MAIN
