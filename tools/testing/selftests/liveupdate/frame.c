@@ -62,7 +62,7 @@ static void warns(struct lu_run *run)
 }
 
 LU_TEST(warning, "own fails=kernel\\x20report", warns);
-LU_TEST(warning_expected, "own expect=frame\\.c:1", warns);
+LU_TEST(warning_expected, "own flavour=prod expect=frame\\.c:1", warns);
 
 static void crashes(struct lu_run *run)
 {
@@ -71,7 +71,7 @@ static void crashes(struct lu_run *run)
 	sleep(60);
 }
 
-LU_TEST(oops, "own fails=kernel\\x20report.*sysrq", crashes);
+LU_TEST(oops, "own flavour=prod fails=kernel\\x20report.*sysrq", crashes);
 
 static void hangs(struct lu_run *run)
 {
@@ -80,7 +80,7 @@ static void hangs(struct lu_run *run)
 		pause();
 }
 
-LU_TEST(hang, "own timeout=1 fails=time\\x20limit", hangs);
+LU_TEST(hang, "own flavour=prod timeout=1 fails=time\\x20limit", hangs);
 
 static void powers_off(struct lu_run *run)
 {
@@ -89,7 +89,7 @@ static void powers_off(struct lu_run *run)
 	sleep(60);
 }
 
-LU_TEST(never_reports, "own fails=never\\x20reported", powers_off);
+LU_TEST(never_reports, "own flavour=prod fails=never\\x20reported", powers_off);
 
 static void second_stage_fails(struct lu_run *run)
 {

@@ -44,7 +44,7 @@ static void two_nodes(struct lu_run *run)
 		last_kernel(run);
 }
 
-LU_TEST(numa, "mem=768M cpus=2 numa=2", two_nodes, two_nodes, two_nodes, two_nodes);
+LU_TEST(numa, "mem=768M cpus=2 numa=2 flavour=prod", two_nodes, two_nodes, two_nodes, two_nodes);
 
 /* A boot without a word of complaint; the runner reads the log. */
 static void nothing(struct lu_run *run)

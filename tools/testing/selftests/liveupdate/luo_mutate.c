@@ -15,7 +15,7 @@
  * Session 0 is sound, then victims and neighbours take turns, the last one is sound
  * again. In each: a memfd, two files of the exerciser.
  */
-#define VICTIMS		7
+#define VICTIMS		20
 #define SESSIONS	(2 + 2 * VICTIMS)
 #define FILES		3
 #define SIZE		8192
@@ -27,7 +27,7 @@ static const char *name_of(int i)
 	if (!i || i == SESSIONS - 1)
 		snprintf(name, sizeof(name), "sound %d", i);
 	else
-		snprintf(name, sizeof(name), "%s %d", i % 2 ? "victim" : "neighbour", i);
+		snprintf(name, sizeof(name), "%s %02d", i % 2 ? "victim" : "neighbour", i);
 	return name;
 }
 
@@ -202,25 +202,25 @@ static void sessions(struct lu_run *run)
 	damage(run, session_damages, ARRAY_LEN(session_damages), -1);
 }
 
-LU_TEST(sessions, MACHINE "flavour=prod", sessions, sessions, sessions, sessions, sessions);
+LU_TEST(sessions, MACHINE "flavour=prod", sessions, sessions, sessions);
 LU_TEST(sessions_debug, "mem=1G flavour=debug timeout=200 append=nokaslr " LUO_ON,
-	sessions, sessions, sessions, sessions, sessions);
+	sessions, sessions, sessions);
 
 static void memfds(struct lu_run *run)
 {
 	damage(run, file_damages, ARRAY_LEN(file_damages), 0);
 }
 
-LU_TEST(memfds, MACHINE "flavour=prod", memfds, memfds, memfds);
+LU_TEST(memfds, MACHINE "flavour=prod", memfds, memfds);
 LU_TEST(memfds_debug, "mem=1G flavour=debug timeout=200 append=nokaslr " LUO_ON,
-	memfds, memfds, memfds);
+	memfds, memfds);
 
 static void files(struct lu_run *run)
 {
 	damage(run, file_damages, ARRAY_LEN(file_damages), 1);
 }
 
-LU_TEST(files, MACHINE "flavour=prod", files, files, files);
+LU_TEST(files, MACHINE "flavour=prod", files, files);
 
 /*
  * Further up there is one of each, and it may cost everything: one damage a kernel. Where
@@ -443,9 +443,8 @@ static void poke_all(struct lu_run *run)
 	}
 }
 
-LU_TEST(memfd_records, MACHINE "flavour=prod", poke_all, poke_all, poke_all, poke_all, poke_all,
-	poke_all, poke_all);
+LU_TEST(memfd_records, MACHINE "flavour=prod", poke_all, poke_all, poke_all);
 LU_TEST(memfd_records_debug, "mem=1G flavour=debug timeout=200 append=nokaslr " LUO_ON,
-	poke_all, poke_all, poke_all, poke_all, poke_all, poke_all, poke_all);
+	poke_all, poke_all, poke_all);
 
 LU_MAIN
