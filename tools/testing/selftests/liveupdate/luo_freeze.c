@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <linux/kexec.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -287,9 +288,35 @@ static void *sealer(void *arg)
 	return arg;
 }
 
+/* userfaultfd() does not wait for a hole, it has to be tried again. */
+static void *filler(void *arg)
+{
+	char *map = mmap(NULL, HOLES, PROT_READ | PROT_WRITE, MAP_SHARED, memfd[0], 0);
+	struct uffdio_register area = {
+		.range = { (uintptr_t)map, HOLES }, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_zeropage zero = { .range.len = 4096 };
+	int fd = LU_OK(syscall(SYS_userfaultfd, O_CLOEXEC));
+
+	LU_CHECK(map != MAP_FAILED, "mmap: %m");
+	LU_OK(ioctl(fd, UFFDIO_API, &(struct uffdio_api){ .api = UFFD_API }));
+	LU_OK(ioctl(fd, UFFDIO_REGISTER, &area));
+	/* From the end on, towards what the copier fills. */
+	for (off_t at = HOLES - 4096; at && !stop; usleep(100)) {
+		zero.range.start = (uintptr_t)map + at;
+		if (!ioctl(fd, UFFDIO_ZEROPAGE, &zero) || errno == EEXIST)
+			at -= 4096;
+		else if (errno == EAGAIN)
+			turns[3]++;
+		else
+			LU_FAIL("UFFDIO_ZEROPAGE: %m");
+	}
+	return arg;
+}
+
 static void copying_before(struct lu_run *run)
 {
-	pthread_t thread[2];
+	pthread_t thread[3];
 	double begin;
 
 	dev = luo_open();
@@ -305,6 +332,7 @@ static void copying_before(struct lu_run *run)
 	luo_load_next(run);
 	LU_EQ(pthread_create(&thread[0], NULL, copier, NULL), 0);
 	LU_EQ(pthread_create(&thread[1], NULL, sealer, NULL), 0);
+	LU_EQ(pthread_create(&thread[2], NULL, filler, NULL), 0);
 	for (int i = 0; i < 5; i++) {
 		unsigned long seen;
 
@@ -316,8 +344,10 @@ static void copying_before(struct lu_run *run)
 		for (begin = luo_seconds(); turns[0] == seen; usleep(1000))
 			LU_CHECK(luo_seconds() - begin < 20, "the copier is stuck");
 	}
-	lu_note("turns: %lu; seals: %lu, while frozen: %lu", turns[0], turns[1], turns[2]);
+	lu_note("turns: %lu; seals: %lu, while frozen: %lu, holes: %lu", turns[0], turns[1],
+		turns[2], turns[3]);
 	LU_CHECK(turns[1] && turns[2], "seals could %s be added", turns[1] ? "always" : "never");
+	LU_CHECK(turns[3], "no hole had to be filled again");
 	luo_ex("clear");
 }
 

@@ -368,7 +368,8 @@ static void damage_bridges(struct lu_run *run)
 }
 
 LU_TEST(damaged_bridges, PCI_PROD MACHINE EDU(2) EDU(3) EDU(4) EDU(5) EDU(6) EDU(7) EDU(8)
-	EDU(9) EDU(a) EDU(b) EDU(c) EDU(d) EDU(e) EDU(f) EDU(10) EDU(11) EDU(12) EDU(13) EDU(14) EDU(15)
+	EDU(9) EDU(a) EDU(b) EDU(c) EDU(d) EDU(e) EDU(f) EDU(10) EDU(11) EDU(12) EDU(13)
+	EDU(14) EDU(15)
 	"timeout=200",
 	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
 	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,

@@ -110,6 +110,6 @@ static void update(struct lu_run *run)
 		stamp(i, 0x1000 * (run->stage + 1) + i);
 }
 
-LU_TEST(two_hundred, MACHINE, update, update, update);
+LU_TEST(two_hundred, PCI_PROD MACHINE, update, update, update);
 
 LU_MAIN
