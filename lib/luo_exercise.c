@@ -19,7 +19,8 @@
  *	depend VALUE TOKEN_OF	from its preserve on, the file needs the other one
  *	clear			empty log, nothing fails, nothing depends
  *	register, unregister	the handler; with luo_exercise.late=1 it is not
- *				registered at boot
+ *				registered at boot, with luo_exercise.variant= it is of
+ *				another format
  *	flb get_outgoing, put_outgoing, get_incoming, put_incoming
  *	mutate NAME [SESSION [FILE]]	damage the handover just before the jump, by
  *				the number of a session and of a file in it
@@ -34,6 +35,7 @@
 #define pr_fmt(fmt) "luo_exercise: " fmt
 
 #include <linux/anon_inodes.h>
+#include <linux/bits.h>
 #include <linux/cleanup.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
@@ -44,6 +46,7 @@
 #include <linux/kexec_handover.h>
 #include <linux/list.h>
 #include <linux/liveupdate.h>
+#include <linux/liveupdate_format.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -58,10 +61,15 @@
 #define LUO_EX_VALUE	_IOR('L', 0x71, __u64)
 
 #define EX_FORMAT	"luo-exercise-v1"
+#define EX_FORMAT_BUMPED	"luo-exercise-v2"
 #define EX_FLB_FORMAT	"luo-exercise-flb-v1"
+#define EX_FEATURE	BIT_ULL(0)
 #define EX_MAGIC	0x6c756f2065786572ULL
 
 enum ex_state { EX_IDLE, EX_PRESERVED, EX_FROZEN };
+
+/* Which kernel this is, of those that differ in the format of a file. */
+enum ex_variant { EX_PLAIN, EX_BUMPED, EX_OPTIONAL, EX_REQUIRED, EX_NR_VARIANTS };
 
 /* What is handed over of a file. */
 struct ex_ser {
@@ -70,6 +78,8 @@ struct ex_ser {
 	u64 page;
 	u64 needs;
 	u64 needed_token;
+	u64 required;
+	u64 optional;
 };
 
 /* And of the FLB. */
@@ -127,6 +137,10 @@ struct ex_failure {
 static bool ex_late;
 module_param_named(late, ex_late, bool, 0);
 MODULE_PARM_DESC(late, "do not register the file handler at boot");
+
+static unsigned int ex_variant = CONFIG_LIVEUPDATE_EXERCISE_VARIANT;
+module_param_named(variant, ex_variant, uint, 0);
+MODULE_PARM_DESC(variant, "0: plain, 1: bumped format, 2: optional feature, 3: required feature");
 
 /* Serializes verbs. */
 static DEFINE_MUTEX(ex_do_lock);
@@ -390,6 +404,9 @@ static int ex_preserve(struct liveupdate_file_op_args *args)
 	ser->magic = EX_MAGIC;
 	ser->value = item->value;
 	ser->page = PFN_PHYS(folio_pfn(item->folio));
+	ser->required = ex_variant == EX_REQUIRED ? EX_FEATURE : 0;
+	ser->optional = ex_variant == EX_OPTIONAL ? EX_FEATURE : 0;
+	args->required = ser->required;
 	err = ex_resolve_need(args, ser);
 	if (err)
 		goto err_unpreserve;
@@ -505,6 +522,8 @@ static int ex_retrieve(struct liveupdate_file_op_args *args)
 	}
 	if (err && liveupdate_error_is_transient(err))
 		return err;
+	if (!err && ser->required & ~(ex_variant == EX_REQUIRED ? EX_FEATURE : 0))
+		err = -EPROTONOSUPPORT;
 	if (err) {
 		ex_discard(ser);
 		return err;
@@ -560,10 +579,28 @@ static const struct liveupdate_file_ops ex_ops = {
 	.owner = THIS_MODULE,
 };
 
-static struct liveupdate_file_handler ex_handler = {
-	.ops = &ex_ops,
-	.compatible = EX_FORMAT,
+static struct liveupdate_file_handler ex_handlers[] = {
+	{ .ops = &ex_ops, .compatible = EX_FORMAT },
+	{ .ops = &ex_ops, .compatible = EX_FORMAT_BUMPED },
 };
+
+static struct liveupdate_file_handler *ex_handler = &ex_handlers[0];
+
+/* As it was built; luo_exercise.variant= makes a kernel whose table lies. */
+#if CONFIG_LIVEUPDATE_EXERCISE_VARIANT == 1
+liveupdate_format(file, FILE, EX_FORMAT_BUMPED);
+#elif CONFIG_LIVEUPDATE_EXERCISE_VARIANT == 2
+liveupdate_format_features(file, FILE, EX_FORMAT,
+			   LIVEUPDATE_FORMAT_READ | LIVEUPDATE_FORMAT_WRITE,
+			   0, EX_FEATURE);
+#elif CONFIG_LIVEUPDATE_EXERCISE_VARIANT == 3
+liveupdate_format_features(file, FILE, EX_FORMAT,
+			   LIVEUPDATE_FORMAT_READ | LIVEUPDATE_FORMAT_WRITE,
+			   EX_FEATURE, 0);
+#else
+liveupdate_format(file, FILE, EX_FORMAT);
+#endif
+liveupdate_format(flb, FLB, EX_FLB_FORMAT);
 
 /* The FLB */
 
@@ -666,12 +703,12 @@ static int ex_register(void)
 {
 	int err;
 
-	err = liveupdate_register_file_handler(&ex_handler);
+	err = liveupdate_register_file_handler(ex_handler);
 	if (err)
 		return err;
-	err = liveupdate_register_flb(&ex_handler, &ex_flb);
+	err = liveupdate_register_flb(ex_handler, &ex_flb);
 	if (err)
-		liveupdate_unregister_file_handler(&ex_handler);
+		liveupdate_unregister_file_handler(ex_handler);
 	return err;
 }
 
@@ -725,7 +762,7 @@ static int ex_do(const char *text)
 	if (!strcmp(text, "register"))
 		return ex_register();
 	if (!strcmp(text, "unregister")) {
-		liveupdate_unregister_file_handler(&ex_handler);
+		liveupdate_unregister_file_handler(ex_handler);
 		return 0;
 	}
 	if (str_has_prefix(text, "fail "))
@@ -790,6 +827,9 @@ static int __init ex_init(void)
 
 	if (!liveupdate_enabled())
 		return 0;
+	if (ex_variant >= EX_NR_VARIANTS)
+		return -EINVAL;
+	ex_handler = &ex_handlers[ex_variant == EX_BUMPED];
 	dir = debugfs_create_dir("luo_exercise", NULL);
 	debugfs_create_file("do", 0200, dir, NULL, &ex_do_fops);
 	debugfs_create_file("new", 0600, dir, NULL, &ex_new_fops);

@@ -18,6 +18,7 @@
 #include <linux/kexec_handover.h>
 #include <linux/kho/abi/kexec_handover.h>
 #include <linux/libfdt.h>
+#include <linux/liveupdate_format.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/random.h>
@@ -28,6 +29,8 @@
 #define KHO_TEST_NAME		"kho_test"
 #define KHO_TEST_COMPATIBLE	"kho-test-v1"
 #define KHO_TEST_MAGIC		0x4b484f21 /* "KHO!" */
+
+liveupdate_format(kho_test, SUBTREE, KHO_TEST_COMPATIBLE);
 
 static ulong max_mem = 2 * (PAGE_SIZE << MAX_PAGE_ORDER);
 module_param(max_mem, ulong, 0444);

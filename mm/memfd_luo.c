@@ -29,6 +29,7 @@
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
 #include <linux/liveupdate.h>
+#include <linux/liveupdate_format.h>
 #include <linux/memfd.h>
 #include <linux/pagemap.h>
 #include <linux/pagevec.h>
@@ -703,6 +704,8 @@ static const struct liveupdate_file_ops memfd_luo_file_ops = {
 	.get_id = memfd_luo_get_id,
 	.owner = THIS_MODULE,
 };
+
+liveupdate_format(memfd, FILE, MEMFD_LUO_FH_COMPATIBLE);
 
 static struct liveupdate_file_handler memfd_luo_handler = {
 	.ops = &memfd_luo_file_ops,

@@ -16,6 +16,7 @@
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/liveupdate.h>
+#include <linux/liveupdate_format.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
@@ -74,6 +75,7 @@ static struct liveupdate_flb pci_lu_flb = {
 };
 
 static_assert(sizeof(PCI_STATE_COMPATIBLE) <= LIVEUPDATE_FLB_COMPAT_LENGTH);
+liveupdate_format(pci_state, FLB, PCI_STATE_COMPATIBLE);
 
 /**
  * pci_liveupdate_register - the files of this handler stand for PCI devices

@@ -27,6 +27,7 @@
 #include <linux/kexec_handover.h>
 #include <linux/kho/abi/pci_lu_stub.h>
 #include <linux/liveupdate.h>
+#include <linux/liveupdate_format.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -327,6 +328,8 @@ static struct liveupdate_file_handler stub_handler = {
 	.ops = &stub_file_ops,
 	.compatible = PCI_LU_STUB_FILE_COMPATIBLE,
 };
+
+liveupdate_format(pci_lu_stub_file, FILE, PCI_LU_STUB_FILE_COMPATIBLE);
 
 /* For the tests: lu_stub/ in the folder of the device */
 

@@ -25,6 +25,7 @@
 #include <uapi/linux/liveupdate.h>
 
 struct file;
+struct kimage;
 struct liveupdate_file_handler;
 struct liveupdate_flb;
 struct liveupdate_session;
@@ -39,6 +40,9 @@ struct module;
  *	NULL in can_finish() and finish() unless it was retrieved
  * @serialized_data: what is handed over to the next kernel: set by preserve(), may
  *	be changed by freeze(), given to all others
+ * @required: what the next kernel has to understand to read that, see
+ *	liveupdate_format_features(): set by preserve(), 0 by default. The file is
+ *	refused if the kernel that is loaded does not. Not handed over.
  * @private_data: whatever the handler wants to remember in the old kernel: set by
  *	preserve(), given to unpreserve(), freeze() and unfreeze()
  * @session: the session that the file is in, for liveupdate_get_token_outgoing()
@@ -49,6 +53,7 @@ struct liveupdate_file_op_args {
 	int retrieve_status;
 	struct file *file;
 	u64 serialized_data;
+	u64 required;
 	void *private_data;
 	struct liveupdate_session *session;
 };
@@ -129,12 +134,20 @@ struct liveupdate_file_ops {
 	struct module *owner;
 };
 
+/* Which walk of the gate (luo_gate.c) has seen a format, with which features. */
+struct luo_gate_mark {
+	u64 walk;
+	u64 required;
+	bool refused;
+};
+
 /**
  * struct liveupdate_file_handler - one kind of file
  * @ops: its callbacks
  * @compatible: names the format of what is handed over, never a driver or a
  *	kernel. A file goes to the handler with the very same string in the next
- *	kernel, so any change of the format needs a new one.
+ *	kernel, so any change of the format needs a new one. Declare it with
+ *	liveupdate_format(), or the kernel before will not hand such files over.
  *
  * Static; the caller fills in @ops and @compatible and keeps its hands off the rest.
  */
@@ -146,6 +159,7 @@ struct liveupdate_file_handler {
 	struct list_head list;
 	struct list_head flb_list;
 	bool counted;
+	struct luo_gate_mark mark;
 };
 
 /**
@@ -153,11 +167,14 @@ struct liveupdate_file_handler {
  * @flb: the FLB
  * @data: what is handed over to the next kernel: set by preserve(), may be changed
  *	by freeze(), given to unpreserve(), unfreeze() and retrieve()
+ * @required: what the next kernel has to understand to read that, as for files: set
+ *	by preserve(), 0 by default
  * @obj: the live object: set by preserve() and retrieve(), given to all others
  */
 struct liveupdate_flb_op_args {
 	struct liveupdate_flb *flb;
 	u64 data;
+	u64 required;
 	void *obj;
 };
 
@@ -231,9 +248,11 @@ struct liveupdate_flb {
 		u64 files;
 		u64 users;
 		u64 data;
+		u64 required;
 		void *obj;
 		bool frozen;
 	} outgoing;
+	struct luo_gate_mark mark;
 	struct luo_flb_incoming *incoming;
 };
 
@@ -269,6 +288,10 @@ bool liveupdate_enabled(void);
 int liveupdate_reboot(void);
 void liveupdate_jump(void);
 
+/* From kexec_file_load() and kexec_load(), and when the image goes. */
+int liveupdate_image_load(const struct kimage *image);
+void liveupdate_image_free(const struct kimage *image);
+
 int liveupdate_register_file_handler(struct liveupdate_file_handler *fh);
 void liveupdate_unregister_file_handler(struct liveupdate_file_handler *fh);
 
@@ -300,6 +323,13 @@ static inline int liveupdate_reboot(void)
 }
 
 static inline void liveupdate_jump(void) { }
+
+static inline int liveupdate_image_load(const struct kimage *image)
+{
+	return 0;
+}
+
+static inline void liveupdate_image_free(const struct kimage *image) { }
 
 static inline int
 liveupdate_register_file_handler(struct liveupdate_file_handler *fh)

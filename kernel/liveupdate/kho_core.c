@@ -20,10 +20,15 @@
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/kexec_handover.h>
+#include <linux/kho/abi/kexec_handover.h>
 #include <linux/kstrtox.h>
+#include <linux/liveupdate_format.h>
 #include <linux/printk.h>
 
 #include "kho_internal.h"
+
+/* Tree, vmalloc areas, blocks: all that is in the headers that this string is for. */
+liveupdate_format(kho, KHO, KHO_FDT_COMPATIBLE);
 
 struct kho_out kho_out = {
 	.lock = __MUTEX_INITIALIZER(kho_out.lock),

@@ -126,6 +126,8 @@ bool kho_subtree_next_incoming(int *offset, struct kho_fdt_child *child);
 
 /* kho_preserve.c */
 unsigned int kho_split_order(unsigned long pfn, unsigned long nr_pages);
+/* Does the next kernel need any of it, because it is preserved, or to start in? */
+bool kho_range_in_use(u64 start, u64 end);
 
 /* kho_restore.c */
 bool kho_range_is_stamped(phys_addr_t phys, unsigned long nr_pages);
@@ -140,6 +142,8 @@ int kho_metadata_publish(void);
 /* kho_reserve_mem.c; right after kho_subtree_check_incoming() */
 void kho_reserve_mem_check_incoming(const struct kho_map *map);
 void kho_reserve_mem_claim(void);
+/* Is a region going to be handed over? From late_initcall on. */
+bool kho_reserve_mem_is_preserved(void);
 
 /* kho_debugfs.c; adding and removing with kho_out.lock held */
 #ifdef CONFIG_KEXEC_HANDOVER_DEBUGFS

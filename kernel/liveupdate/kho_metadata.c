@@ -14,11 +14,17 @@
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
 #include <linux/kho/abi/kexec_metadata.h>
+#include <linux/liveupdate_format.h>
 #include <linux/printk.h>
 #include <linux/string.h>
+#include <linux/stringify.h>
 #include <linux/utsname.h>
 
 #include "kho_internal.h"
+
+/* Its version is a number. */
+liveupdate_format(metadata, SUBTREE,
+		  "kexec-metadata-v" __stringify(KHO_KEXEC_METADATA_VERSION));
 
 /* kexecs with KHO up to the one that started this kernel */
 static u32 kho_kexec_count __initdata;

@@ -385,3 +385,28 @@ void kho_unpreserve_free(void *mem)
 	folio_put(folio);
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_free);
+
+struct kho_range {
+	u64 start;
+	u64 end;
+};
+
+static int kho_block_overlaps(unsigned long key, void *data)
+{
+	const struct kho_range *range = data;
+	unsigned int order;
+	phys_addr_t phys = kho_radix_decode_key(key, &order);
+
+	return phys < range->end && range->start < phys + (PAGE_SIZE << order);
+}
+
+bool kho_range_in_use(u64 start, u64 end)
+{
+	static const struct kho_radix_walk_cb cb = { .leaf = kho_block_overlaps };
+	struct kho_range range = { start, end };
+
+	if (!kho_is_enabled() || !kho_out.tree.root)
+		return false;
+	return kho_scratch_overlap(start, end - start) ||
+	       kho_radix_walk_tree(&kho_out.tree, &cb, &range) > 0;
+}

@@ -21,6 +21,7 @@
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
 #include <linux/kho/abi/memblock.h>
+#include <linux/liveupdate_format.h>
 #include <linux/libfdt.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
@@ -28,6 +29,9 @@
 #include <linux/unaligned.h>
 
 #include "kho_internal.h"
+
+liveupdate_format(memblock, SUBTREE, MEMBLOCK_KHO_NODE_COMPATIBLE);
+liveupdate_format(reserve_mem, SUBTREE, RESERVE_MEM_KHO_NODE_COMPATIBLE);
 
 /* As in mm/memblock.c, which allows no more. */
 #define KHO_REGIONS_MAX		8
@@ -220,6 +224,13 @@ static unsigned long __init kho_region_pages(unsigned int i, struct page **page)
 	return end - pfn;
 }
 
+static bool kho_regions_preserved __ro_after_init;
+
+bool kho_reserve_mem_is_preserved(void)
+{
+	return kho_regions_preserved;
+}
+
 static int __init kho_regions_describe(void *fdt)
 {
 	int err;
@@ -276,6 +287,7 @@ static int __init kho_reserve_mem_init(void)
 	err = kho_add_subtree(MEMBLOCK_KHO_FDT, fdt, fdt_totalsize(fdt));
 	if (err)
 		goto err_unpreserve;
+	kho_regions_preserved = true;
 	return 0;
 
 err_unpreserve:

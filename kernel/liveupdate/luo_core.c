@@ -28,12 +28,14 @@
 #include <linux/kho/abi/luo.h>
 #include <linux/kstrtox.h>
 #include <linux/liveupdate.h>
+#include <linux/liveupdate_format.h>
 #include <linux/lockdep.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/wait.h>
 
 #include "kho_internal.h"
+#include "luo_gate.h"
 #include "luo_internal.h"
 #include "luo_records.h"
 
@@ -70,6 +72,8 @@ bool liveupdate_enabled(void)
 	return luo_status.enabled;
 }
 EXPORT_SYMBOL_GPL(liveupdate_enabled);
+
+liveupdate_format(luo, SUBTREE, LUO_ABI_COMPATIBLE);
 
 int luo_enter(void)
 {
@@ -297,6 +301,9 @@ int liveupdate_reboot(void)
 		return -EINTR;
 	luo_warn_of_losses();
 
+	err = luo_gate_freeze(kexec_image);
+	if (err)
+		goto err_unlock;
 	err = luo_sessions_freeze(&sessions_pa);
 	if (err)
 		goto err_unlock;

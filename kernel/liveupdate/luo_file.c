@@ -33,6 +33,7 @@
 #include <linux/string.h>
 
 #include "luo_file.h"
+#include "luo_gate.h"
 #include "luo_internal.h"
 
 /* A file needs another one: that cannot be dropped before. */
@@ -170,6 +171,7 @@ struct liveupdate_file_op_args luo_file_args(const struct luo_file *file)
 		.retrieve_status = file->retrieve_status,
 		.file = file->file,
 		.serialized_data = file->serialized_data,
+		.required = file->required,
 		.private_data = file->private_data,
 		.session = file->set->session,
 	};
@@ -377,8 +379,17 @@ static int luo_file_call_preserve(struct luo_file *file)
 		return err;
 	}
 	file->serialized_data = args.serialized_data;
+	file->required = args.required;
 	file->private_data = args.private_data;
 	return 0;
+}
+
+static void luo_file_call_unpreserve(struct luo_file *file)
+{
+	struct liveupdate_file_op_args args = luo_file_args(file);
+
+	file->fh->ops->unpreserve(&args);
+	luo_file_drop_deps(file);
 }
 
 /* @file has its token and its handler; all else is undone on failure. */
@@ -386,6 +397,9 @@ static int luo_file_do_preserve(struct luo_file *file)
 {
 	int err;
 
+	err = luo_gate_file(file);
+	if (err)
+		return err;
 	err = luo_file_claim_id(file, file->file);
 	if (err)
 		return err;
@@ -395,8 +409,14 @@ static int luo_file_do_preserve(struct luo_file *file)
 	err = luo_file_call_preserve(file);
 	if (err)
 		goto err_flb;
+	/* Now it is known which features it takes. */
+	err = luo_gate_file(file);
+	if (err)
+		goto err_preserve;
 	return 0;
 
+err_preserve:
+	luo_file_call_unpreserve(file);
 err_flb:
 	luo_flb_file_unpreserve(file->fh, file->flb_seq);
 err_id:
@@ -444,8 +464,8 @@ err_handler:
  *
  * Return: 0; -EEXIST if the token is in use; -ENOSPC if there are too many files;
  * -EBADF; -ENOENT if no handler can carry it over; -EBUSY if it is preserved
- * already, or retrieved and not finished; -ENOMEM; or what an FLB or the handler
- * refuses with
+ * already, or retrieved and not finished; -EPROTONOSUPPORT if the kernel that is
+ * loaded cannot take it over; -ENOMEM; or what an FLB or the handler refuses with
  */
 int luo_file_preserve(struct luo_file_set *set, u64 token, int fd)
 {
@@ -478,11 +498,9 @@ err_shrink:
 
 static void luo_file_drop(struct luo_file *file)
 {
-	struct liveupdate_file_op_args args = luo_file_args(file);
 	struct luo_file_set *set = file->set;
 
-	file->fh->ops->unpreserve(&args);
-	luo_file_drop_deps(file);
+	luo_file_call_unpreserve(file);
 	luo_flb_file_unpreserve(file->fh, file->flb_seq);
 	luo_file_release_id(file);
 	luo_handler_put(file->fh);

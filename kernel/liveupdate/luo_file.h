@@ -36,6 +36,7 @@ struct luo_file_dep;
  * @compatible: incoming: the data format while there is no handler, else NULL
  * @file: with a reference; incoming: NULL unless retrieved
  * @serialized_data: of the handler
+ * @required: outgoing: of the handler
  * @private_data: outgoing: of the handler
  * @flb_seq: outgoing: for luo_flb_file_unpreserve()
  * @deps: outgoing: the files that it depends on
@@ -57,6 +58,7 @@ struct luo_file {
 	char *compatible;
 	struct file *file;
 	u64 serialized_data;
+	u64 required;
 	void *private_data;
 	u64 flb_seq;
 	struct luo_file_dep *deps;

@@ -110,6 +110,7 @@ static int luo_flb_preserve(struct liveupdate_flb *flb)
 		return err;
 	}
 	flb->outgoing.data = args.data;
+	flb->outgoing.required = args.required;
 	flb->outgoing.obj = args.obj;
 	return 0;
 }
@@ -129,6 +130,7 @@ static void luo_flb_unpreserve_unused(struct liveupdate_flb *flb)
 		return;
 	flb->ops->unpreserve(&args);
 	flb->outgoing.data = 0;
+	flb->outgoing.required = 0;
 	flb->outgoing.obj = NULL;
 	module_put(flb->ops->owner);
 }
@@ -205,6 +207,47 @@ void luo_flb_file_unpreserve(struct liveupdate_file_handler *fh, u64 seq)
 	list_for_each_entry_reverse(link, &fh->flb_list, list)
 		if (link->seq <= seq)
 			luo_flb_link_put(link, 1);
+}
+
+/**
+ * luo_flb_for_each - look at the FLBs that a file depends on
+ * @fh: its handler
+ * @seq: what luo_flb_file_preserve() said; U64_MAX before that
+ * @visit: called for each of them
+ * @arg: for @visit
+ */
+void luo_flb_for_each(struct liveupdate_file_handler *fh, u64 seq,
+		      void (*visit)(struct liveupdate_flb *flb, u64 required,
+				    void *arg), void *arg)
+{
+	struct luo_flb_link *link;
+
+	guard(rwsem_read)(&luo_register_rwsem);
+	list_for_each_entry(link, &fh->flb_list, list) {
+		if (link->seq > seq)
+			continue;
+		guard(mutex)(&link->flb->outgoing.lock);
+		visit(link->flb, link->flb->outgoing.required, arg);
+	}
+}
+
+/**
+ * luo_flb_is_preserved - is a certain FLB preserved?
+ * @prefix: what its format begins with
+ *
+ * Return: true if a file depends on such an FLB
+ */
+bool luo_flb_is_preserved(const char *prefix)
+{
+	struct liveupdate_flb *flb;
+
+	guard(rwsem_read)(&luo_register_rwsem);
+	list_for_each_entry(flb, &luo_flbs, list) {
+		guard(mutex)(&flb->outgoing.lock);
+		if (flb->outgoing.files && str_has_prefix(flb->compatible, prefix))
+			return true;
+	}
+	return false;
 }
 
 /**
@@ -772,9 +815,15 @@ void luo_flb_unregister_all(struct liveupdate_file_handler *fh)
 int liveupdate_register_flb(struct liveupdate_file_handler *fh,
 			    struct liveupdate_flb *flb)
 {
+	int err;
+
 	if (!liveupdate_enabled())
 		return -EOPNOTSUPP;
-	return luo_flb_register(fh, flb);
+	err = luo_flb_register(fh, flb);
+	if (!err)
+		luo_warn_undeclared(LIVEUPDATE_FORMAT_FLB, flb->compatible,
+				    flb->ops->owner);
+	return err;
 }
 EXPORT_SYMBOL_GPL(liveupdate_register_flb);
 

@@ -25,6 +25,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
+#include "formats.h"
 #include "luo_internal.h"
 
 DECLARE_RWSEM(luo_register_rwsem);
@@ -166,6 +167,15 @@ static bool luo_handler_is_complete(const struct liveupdate_file_handler *fh)
 	       memchr(fh->compatible, '\0', sizeof(fh->compatible));
 }
 
+/* It works, but the kernel before does not hand over what it does not know of. */
+void luo_warn_undeclared(enum liveupdate_format_kind kind, const char *format,
+			 const struct module *owner)
+{
+	if (!owner && !formats_declared(kind, format))
+		pr_warn("format %s is not declared: previous kernels will refuse to hand it over to this one\n",
+			format);
+}
+
 int luo_handler_register(struct liveupdate_file_handler *fh)
 {
 	if (!luo_handler_is_complete(fh))
@@ -208,9 +218,11 @@ int liveupdate_register_file_handler(struct liveupdate_file_handler *fh)
 	if (!liveupdate_enabled())
 		return -EOPNOTSUPP;
 	err = luo_handler_register(fh);
-	if (!err)
-		liveupdate_test_register(fh);
-	return err;
+	if (err)
+		return err;
+	luo_warn_undeclared(LIVEUPDATE_FORMAT_FILE, fh->compatible, fh->ops->owner);
+	liveupdate_test_register(fh);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(liveupdate_register_file_handler);
 

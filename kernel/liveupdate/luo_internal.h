@@ -11,6 +11,7 @@
  * luo_list.c		what the list ioctls have in common
  * luo_file.c ...	the files of one session, handlers
  * luo_flb.c		state shared by files
+ * luo_gate.c ...	whether the next kernel can take it over; see luo_gate.h
  * luo_sysfs.c		/sys/kernel/liveupdate
  * luo_timeline.c	the blackout clock
  *
@@ -22,6 +23,7 @@
  *   luo_sessions.rwsem		the sessions of one direction: their names, their
  *				order, their records, and retrieved
  *   liveupdate_session.mutex	the files of a session
+ *   luo_images_lock		what is known of images that are loaded
  *   luo_register_rwsem		handlers, FLBs, and the links between them
  *   luo_flb mutexes		an FLB's state, one each way
  *   inode locks of handlers, then KHO's
@@ -37,6 +39,7 @@
 #include <linux/kho_block.h>
 #include <linux/list.h>
 #include <linux/liveupdate.h>
+#include <linux/liveupdate_format.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
@@ -202,6 +205,9 @@ struct liveupdate_session *luo_session_next_incoming(u64 id);
 int luo_sessions_freeze(u64 *sessions_pa);
 void luo_sessions_unfreeze(void);
 u64 luo_sessions_outgoing(void);
+/* Outgoing ones in their order, each with its mutex. */
+void luo_sessions_for_each(void (*visit)(struct liveupdate_session *session,
+					 void *arg), void *arg);
 /* Those of the previous kernel that nobody finished, read or not. */
 u64 luo_sessions_unfinished(void);
 
@@ -316,6 +322,10 @@ bool luo_handler_file_id(struct file *file, unsigned long *id);
 /* Names of the data formats that can be restored, one on each line. For sysfs. */
 ssize_t luo_handlers_show(char *buf);
 
+/* A format of what was registered has to be in the table of formats. */
+void luo_warn_undeclared(enum liveupdate_format_kind kind, const char *format,
+			 const struct module *owner);
+
 /* For liveupdate_register_*() and tests: whether LUO is enabled or not. */
 int luo_handler_register(struct liveupdate_file_handler *fh);
 void luo_handler_unregister(struct liveupdate_file_handler *fh);
@@ -350,6 +360,12 @@ void luo_flb_setup_incoming(u64 flbs_pa);
 int luo_flb_file_preserve(struct liveupdate_file_handler *fh, u64 *seq);
 void luo_flb_file_unpreserve(struct liveupdate_file_handler *fh, u64 seq);
 void luo_flb_file_finish(struct liveupdate_file_handler *fh);
+/* The FLBs of such a file, and the features that reading each one takes. */
+void luo_flb_for_each(struct liveupdate_file_handler *fh, u64 seq,
+		      void (*visit)(struct liveupdate_flb *flb, u64 required,
+				    void *arg), void *arg);
+/* Does a file depend on an FLB whose format begins like this? */
+bool luo_flb_is_preserved(const char *prefix);
 /*
  * From the reboot, after all files froze: freeze the FLBs, then write the table.
  * If it fails it has rolled itself back.

@@ -462,6 +462,20 @@ u64 luo_sessions_outgoing(void)
 	return luo_outgoing.count;
 }
 
+void luo_sessions_for_each(void (*visit)(struct liveupdate_session *session,
+					 void *arg), void *arg)
+{
+	struct liveupdate_session *session;
+	struct rb_node *node;
+
+	guard(rwsem_read)(&luo_outgoing.rwsem);
+	for (node = rb_first(&luo_outgoing.by_id); node; node = rb_next(node)) {
+		session = rb_entry(node, struct liveupdate_session, by_id);
+		guard(mutex)(&session->mutex);
+		visit(session, arg);
+	}
+}
+
 u64 luo_sessions_unfinished(void)
 {
 	return atomic64_read(&luo_nr_unfinished) + luo_sessions_unread();

@@ -14,6 +14,7 @@
 #include <linux/printk.h>
 #include <linux/sysfs.h>
 
+#include "formats.h"
 #include "luo_internal.h"
 
 static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -66,7 +67,27 @@ static struct attribute *luo_attrs[] = {
 	&luo_timeline.attr,
 	NULL
 };
-ATTRIBUTE_GROUPS(luo);
+
+/* There may be more of them than fit into a page. */
+static ssize_t formats_read(struct file *file, struct kobject *kobj,
+			    struct bin_attribute *attr, char *buf, loff_t pos,
+			    size_t count)
+{
+	return formats_show(buf, pos, count);
+}
+
+static BIN_ATTR_RO(formats, 0);
+
+static struct bin_attribute *luo_bin_attrs[] = {
+	&bin_attr_formats,
+	NULL
+};
+
+static const struct attribute_group luo_group = {
+	.attrs = luo_attrs,
+	.bin_attrs = luo_bin_attrs,
+};
+__ATTRIBUTE_GROUPS(luo);
 
 static int __init luo_sysfs_init(void)
 {

@@ -29,6 +29,7 @@
 #include <linux/kexec_handover.h>
 #include <linux/kho/abi/timeline.h>
 #include <linux/liveupdate.h>
+#include <linux/liveupdate_format.h>
 #include <linux/math64.h>
 #include <linux/printk.h>
 #include <linux/string.h>
@@ -61,6 +62,8 @@ static const char * const luo_phase_names[] = {
 };
 
 static_assert(ARRAY_SIZE(luo_phase_names) == LUO_NR_PHASES);
+
+liveupdate_format(timeline, SUBTREE, LUO_TIMELINE_COMPATIBLE);
 
 static struct luo_timeline luo_timeline_in;
 

@@ -11,6 +11,7 @@
 #include <linux/array_size.h>
 #include <linux/err.h>
 #include <linux/liveupdate.h>
+#include <linux/liveupdate_format.h>
 #include <linux/once.h>
 #include <linux/printk.h>
 
@@ -29,6 +30,10 @@ static const struct liveupdate_flb_ops test_flb_ops;
 static struct liveupdate_flb test_flbs[] = {
 	TEST_FLB(0), TEST_FLB(1), TEST_FLB(2),
 };
+
+liveupdate_format(flb_0, FLB, LIVEUPDATE_TEST_FLB_COMPATIBLE(0));
+liveupdate_format(flb_1, FLB, LIVEUPDATE_TEST_FLB_COMPATIBLE(1));
+liveupdate_format(flb_2, FLB, LIVEUPDATE_TEST_FLB_COMPATIBLE(2));
 
 static u64 test_data(struct liveupdate_flb *flb)
 {

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LUO: the gate. Will the kernel that is loaded be able to take over what is preserved?
+ *
+ * It is asked three times, and the earliest that can know refuses: when an image is
+ * loaded, against what is preserved by then; when a file is preserved, against the
+ * image that is loaded by then; and at the reboot, before any callback, for what
+ * slipped between. A refusal is -EPROTONOSUPPORT, has said in the log what it was
+ * for, and leaves nothing to undo.
+ *
+ * What counts is what is preserved: the root formats once there is a session, the
+ * format and the required features of each file and of each object that it depends
+ * on. A format of a module that the loaded kernel does not have may be in a module
+ * there: nobody can tell, which is said. Of an image without a table, or of
+ * kexec_load(), nothing is known: liveupdate.unknown= decides.
+ *
+ * The command line of the next kernel is looked at when it is loaded, and said what is
+ * wrong with it; the reboot refuses it, if there is something to be lost.
+ *
+ * Load and reboot have the kexec lock, so there is one walk at a time. A walk takes
+ * time in proportion to the number of files: a format is looked up once.
+ */
+
+#define pr_fmt(fmt) "luo: " fmt
+
+#include <linux/cleanup.h>
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kexec.h>
+#include <linux/kexec_handover.h>
+#include <linux/kho/abi/kexec_handover.h>
+#include <linux/kho/abi/memblock.h>
+#include <linux/liveupdate.h>
+#include <linux/lockdep.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+
+#include "kho_internal.h"
+#include "luo_file.h"
+#include "luo_gate.h"
+#include "luo_internal.h"
+
+/* The FLB of PCI devices, whatever its version. */
+#define LUO_FLB_PCI	"pci-"
+
+/* In this order. */
+enum { LUO_UNKNOWN_WARN, LUO_UNKNOWN_REFUSE };
+static const char * const luo_unknown_words[] = { "warn", "refuse" };
+
+static int luo_unknown = LUO_UNKNOWN_WARN;
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "liveupdate."
+
+static int luo_unknown_set(const char *val, const struct kernel_param *kp)
+{
+	int word = sysfs_match_string(luo_unknown_words, val);
+
+	if (word < 0)
+		return word;
+	WRITE_ONCE(luo_unknown, word);
+	return 0;
+}
+
+static int luo_unknown_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", luo_unknown_words[READ_ONCE(luo_unknown)]);
+}
+
+static const struct kernel_param_ops luo_unknown_ops = {
+	.set = luo_unknown_set,
+	.get = luo_unknown_get,
+};
+module_param_cb(unknown, &luo_unknown_ops, NULL, 0644);
+MODULE_PARM_DESC(unknown, "What to do with an image whose formats are not known: warn or refuse");
+
+/**
+ * struct luo_gate - the question, while it is being asked
+ * @next: the image
+ * @walk: number of the walk, for marks; 0 if it is about one file
+ * @session: what is looked at
+ * @file: the same; NULL if it is the session as such
+ * @missing: number of formats that are missing so far
+ */
+struct luo_gate {
+	const struct luo_image *next;
+	u64 walk;
+	const struct liveupdate_session *session;
+	const struct luo_file *file;
+	unsigned int missing;
+};
+
+/* Under the kexec lock. */
+static u64 luo_gate_walks;
+
+static void luo_gate_say(const struct luo_gate *gate, const char *format,
+			 enum format_verdict verdict, u64 lacking)
+{
+	const char *name = gate->session->name;
+	int len = luo_text_len(gate->session->name);
+
+	if (!gate->file)
+		pr_err("session %*pE cannot go over: the loaded kernel does not read format %s. Load another one\n",
+		       len, name, format);
+	else if (verdict == FORMAT_FEATURES)
+		pr_err("session %*pE: the file with token %#llx cannot go over: the loaded kernel lacks the features %#llx of format %s. Load another one, or drop the file\n",
+		       len, name, gate->file->token, lacking, format);
+	else
+		pr_err("session %*pE: the file with token %#llx cannot go over: the loaded kernel does not read format %s. Load another one, or drop the file\n",
+		       len, name, gate->file->token, format);
+}
+
+/* Was this looked up by this walk, or has it been said what is wrong with it? */
+static bool luo_gate_seen(const struct luo_gate *gate,
+			  struct luo_gate_mark *mark, u64 required)
+{
+	if (!gate->walk || !mark)
+		return false;
+	if (mark->walk == gate->walk &&
+	    (mark->required == required || mark->refused))
+		return true;
+	*mark = (struct luo_gate_mark) { gate->walk, required };
+	return false;
+}
+
+static void luo_gate_ask(struct luo_gate *gate, enum liveupdate_format_kind kind,
+			 const char *format, u64 required,
+			 const struct module *owner, struct luo_gate_mark *mark)
+{
+	enum format_verdict verdict;
+	u64 lacking;
+
+	if (luo_gate_seen(gate, mark, required))
+		return;
+	verdict = format_table_reads(&gate->next->table, kind, format, required,
+				     &lacking);
+	if (verdict == FORMAT_READ)
+		return;
+	if (mark && gate->walk)
+		mark->refused = true;
+	if (verdict == FORMAT_UNKNOWN && owner) {
+		pr_warn("session %*pE: it is not known whether the file with token %#llx can go over: the loaded kernel reads format %s with a module, or not at all\n",
+			luo_text_len(gate->session->name), gate->session->name,
+			gate->file->token, format);
+		return;
+	}
+	luo_gate_say(gate, format, verdict, lacking);
+	gate->missing++;
+}
+
+static void luo_gate_ask_flb(struct liveupdate_flb *flb, u64 required, void *arg)
+{
+	luo_gate_ask(arg, LIVEUPDATE_FORMAT_FLB, flb->compatible, required,
+		     flb->ops->owner, &flb->mark);
+}
+
+static void luo_gate_ask_file(struct luo_gate *gate, const struct luo_file *file,
+			      u64 flb_seq)
+{
+	struct liveupdate_file_handler *fh = file->fh;
+
+	gate->file = file;
+	luo_gate_ask(gate, LIVEUPDATE_FORMAT_FILE, fh->compatible, file->required,
+		     fh->ops->owner, &fh->mark);
+	luo_flb_for_each(fh, flb_seq, luo_gate_ask_flb, gate);
+	gate->file = NULL;
+}
+
+/* What any session needs. */
+static void luo_gate_ask_root(struct luo_gate *gate)
+{
+	luo_gate_ask(gate, LIVEUPDATE_FORMAT_KHO, KHO_FDT_COMPATIBLE, 0, NULL, NULL);
+	luo_gate_ask(gate, LIVEUPDATE_FORMAT_SUBTREE, LUO_ABI_COMPATIBLE, 0, NULL,
+		     NULL);
+}
+
+static void luo_gate_ask_session(struct liveupdate_session *session, void *arg)
+{
+	const struct luo_file *file;
+	struct luo_gate *gate = arg;
+	bool first = !gate->session;
+
+	lockdep_assert_held(&session->mutex);
+
+	gate->session = session;
+	if (first)
+		luo_gate_ask_root(gate);
+	list_for_each_entry(file, &session->files.files, list)
+		luo_gate_ask_file(gate, file, file->flb_seq);
+}
+
+static int luo_gate_unsound(const struct luo_image *next)
+{
+	pr_err("the loaded kernel is refused, its table of formats is unsound: %s. Load another one\n",
+	       next->why);
+	return -EPROTONOSUPPORT;
+}
+
+/* There is something to be handed over to a kernel that says nothing. */
+static int luo_gate_unknown(struct luo_image *next)
+{
+	const char *what;
+
+	lockdep_assert_held(&luo_images_lock);
+
+	if (next->kind == LUO_IMAGE_UNSOUND)
+		return luo_gate_unsound(next);
+	what =
+		"the loaded kernel does not say which formats it reads; luctl check may know";
+	if (next->kind == LUO_IMAGE_KEXEC_LOAD)
+		what =
+			"kexec_load() cannot carry them; use kexec_file_load(), that is kexec -s";
+	if (READ_ONCE(luo_unknown) == LUO_UNKNOWN_REFUSE) {
+		pr_err("the loaded image is refused for the sessions there are (liveupdate.unknown=refuse): %s\n",
+		       what);
+		return -EPROTONOSUPPORT;
+	}
+	if (!next->said)
+		pr_warn("sessions may be lost: %s\n", what);
+	next->said = true;
+	return 0;
+}
+
+static int luo_gate_walk(struct luo_image *next)
+{
+	struct luo_gate gate = { .next = next, .walk = ++luo_gate_walks };
+
+	if (!luo_sessions_outgoing())
+		return 0;
+	if (next->kind != LUO_IMAGE_TABLE) {
+		guard(mutex)(&luo_images_lock);
+		return luo_gate_unknown(next);
+	}
+	luo_sessions_for_each(luo_gate_ask_session, &gate);
+	return gate.missing ? -EPROTONOSUPPORT : 0;
+}
+
+static void luo_gate_cmdline_load(void *arg, const char *what, const char *why,
+				  bool loses)
+{
+	pr_warn("command line of the next kernel, %*pE: %s\n", (int)strlen(what),
+		what, why);
+}
+
+static void luo_gate_cmdline_freeze(void *arg, const char *what,
+				    const char *why, bool loses)
+{
+	unsigned int *lost = arg;
+
+	if (!loses)
+		return;
+	pr_err("the update is called off for the command line of the next kernel, %*pE: %s. Load it with another one\n",
+	       (int)strlen(what), what, why);
+	++*lost;
+}
+
+static int luo_gate_cmdline(const struct luo_image *next, bool freeze)
+{
+	unsigned int lost = 0, flags = next->table.flags;
+	bool known = next->kind == LUO_IMAGE_TABLE;
+	struct luo_cmdline_env env = {
+		.own = saved_command_line,
+		/* What is not known is taken as mainline can be configured. */
+		.kho = !known || flags & LIVEUPDATE_FORMATS_KHO_ON,
+		.liveupdate = known && flags & LIVEUPDATE_FORMATS_LIVEUPDATE_ON,
+		.unsure = known && flags & LIVEUPDATE_FORMATS_CMDLINE,
+		.pci = luo_flb_is_preserved(LUO_FLB_PCI),
+		.in_use = kho_range_in_use,
+		.found = freeze ? luo_gate_cmdline_freeze : luo_gate_cmdline_load,
+		.arg = &lost,
+	};
+	int err;
+
+	if (!next->cmdline)
+		return 0;
+	err = luo_cmdline_check(next->cmdline, &env);
+	if (err)
+		return err;
+	return lost ? -EPROTONOSUPPORT : 0;
+}
+
+/* Not promised to survive, so that nothing is refused for them. */
+static void luo_gate_reserve_mem(const struct luo_image *next)
+{
+	const struct format_table *table = &next->table;
+	u64 lacking;
+
+	if (next->kind != LUO_IMAGE_TABLE || !kho_reserve_mem_is_preserved())
+		return;
+	if (format_table_reads(table, LIVEUPDATE_FORMAT_KHO, KHO_FDT_COMPATIBLE, 0,
+			       &lacking) ||
+	    format_table_reads(table, LIVEUPDATE_FORMAT_SUBTREE,
+			       MEMBLOCK_KHO_NODE_COMPATIBLE, 0, &lacking) ||
+	    format_table_reads(table, LIVEUPDATE_FORMAT_SUBTREE,
+			       RESERVE_MEM_KHO_NODE_COMPATIBLE, 0, &lacking))
+		pr_warn("what is in reserve_mem= regions will not go over: the loaded kernel does not read the format\n");
+}
+
+/* Between luo_enter() and luo_leave(). */
+static int luo_gate_load(struct luo_image *next)
+{
+	int err = luo_gate_walk(next);
+
+	if (err)
+		return err;
+	luo_gate_reserve_mem(next);
+	return luo_gate_cmdline(next, false);
+}
+
+/**
+ * liveupdate_image_load - may this image be loaded, as to what is preserved by now?
+ * @image: the image, with the buffers of kexec_file_load()
+ *
+ * If so, it is remembered for what is preserved later, and for the reboot.
+ *
+ * Context: kexec_file_load() and kexec_load(), with the kexec lock, before the image
+ * replaces another one.
+ * Return: 0; -EPROTONOSUPPORT if something that is preserved would be lost; -ENOMEM,
+ * -EINTR
+ */
+int liveupdate_image_load(const struct kimage *image)
+{
+	struct luo_image *next;
+	int err;
+
+	if (!luo_status.enabled || image->type == KEXEC_TYPE_CRASH ||
+	    image->preserve_context)
+		return 0;
+
+	next = luo_image_make(image);
+	if (IS_ERR(next))
+		return PTR_ERR(next);
+	err = luo_enter();
+	if (err)
+		goto err_destroy;
+	err = luo_gate_load(next);
+	luo_leave();
+	if (err)
+		goto err_destroy;
+	luo_image_keep(next);
+	return 0;
+
+err_destroy:
+	luo_image_destroy(next);
+	return err;
+}
+
+/**
+ * luo_gate_file - may this file be preserved, as to the image that is loaded?
+ * @file: the file, with its handler; and @required, if it is known
+ *
+ * From luo_file_preserve(). Does not wait for images that are being loaded.
+ *
+ * Return: 0, also if none is loaded; -EPROTONOSUPPORT
+ */
+int luo_gate_file(const struct luo_file *file)
+{
+	struct luo_gate gate = { .session = file->set->session };
+	struct luo_image *next;
+
+	luo_assert_held(file->set);
+
+	guard(mutex)(&luo_images_lock);
+	next = luo_image_loaded();
+	if (!next)
+		return 0;
+	if (next->kind != LUO_IMAGE_TABLE)
+		return luo_gate_unknown(next);
+	gate.next = next;
+	luo_gate_ask_root(&gate);
+	luo_gate_ask_file(&gate, file, U64_MAX);
+	return gate.missing ? -EPROTONOSUPPORT : 0;
+}
+
+/**
+ * luo_gate_freeze - may the jump be prepared?
+ * @image: the image that it goes to
+ *
+ * From the reboot, with the kexec lock, before any callback.
+ *
+ * Return: 0; -EPROTONOSUPPORT if something that is preserved would be lost; -ENOMEM
+ */
+int luo_gate_freeze(const struct kimage *image)
+{
+	struct luo_image *next;
+	int err;
+
+	lockdep_assert_held_write(&luo_serialize_rwsem);
+
+	scoped_guard(mutex, &luo_images_lock)
+		next = luo_image_find(image);
+	if (!next || !luo_sessions_outgoing())
+		return 0;
+	err = luo_gate_walk(next);
+	return err ?: luo_gate_cmdline(next, true);
+}
