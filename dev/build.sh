@@ -33,10 +33,46 @@ configure_kernel() { # FLAVOUR
 	}
 }
 
+# Compiles FLAVOUR, which differs from prod in a few symbols, in prod's folder: a few objects and a
+# link instead of a whole kernel. prod's image stays what it is; what has become of its objects, the
+# next build of it sorts out.
+compile_variant() { # FLAVOUR
+	local boot=$LU_OUT/prod/arch/x86/boot rc=0
+
+	mkdir -p "$LU_OUT/$1/arch/x86/boot"
+	[ ! -f "$boot/bzImage" ] || cp -p -- "$boot/bzImage" "$boot/.bzImage.prod"
+	{ make_config "$1" "$LU_OUT/prod" && compile_kernel "$LU_OUT/prod" &&
+		cp -p -- "$boot/bzImage" "$LU_OUT/$1/arch/x86/boot/bzImage"; } || rc=$?
+	rm -f -- "$boot/bzImage"
+	[ ! -f "$boot/.bzImage.prod" ] || mv -- "$boot/.bzImage.prod" "$boot/bzImage"
+	return "$rc"
+}
+
+build_variant() { # FLAVOUR
+	local flavour=$1 out=$LU_OUT/$1 log=$LU_LOGS/build-$1.log key
+
+	take_lock
+	prepare_tree
+	key=$(build_key "$flavour")
+	[ "$(cat "$out/.lu-key" 2> /dev/null)" != "$key" ] || return 0
+	rm -f -- "$out/.lu-key"
+	step "compiling $flavour" "$log" '^  [A-Z]' 0 compile_variant "$flavour" || {
+		show_failure "$log"
+		die "flavour $flavour does not compile; all of it is in ${log#"$LU_TOP"/}"
+	}
+	echo "$key" > "$out/.lu-key"
+}
+
 # build_kernel FLAVOUR: leaves the image in build/FLAVOUR and the link to it.
 build_kernel() {
 	local flavour=$1 out=$LU_OUT/$1 log=$LU_LOGS/build-$1.log image link=bzImage key steps
 
+	case $flavour in
+	bumped | optional | required)
+		build_variant "$flavour"
+		return 0
+		;;
+	esac
 	[ "$flavour" = prod ] || link=bzImage.$flavour
 	image=$out/arch/x86/boot/bzImage
 	take_lock
@@ -62,7 +98,7 @@ build_kernel() {
 cmd_build() {
 	local flavour=${1:-prod}
 
-	[ $# -le 1 ] || die "build: takes one flavour: prod, debug or bare"
+	[ $# -le 1 ] || die "build: takes one flavour: prod, debug, bare, bumped, optional or required"
 	flavour_fragments "$flavour" > /dev/null
 	build_kernel "$flavour"
 	echo "$LU_OUT/$flavour/arch/x86/boot/bzImage"

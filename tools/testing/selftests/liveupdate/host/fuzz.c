@@ -29,8 +29,7 @@
 
 static struct fuzz_target *const targets[] = {
 	&fuzz_fdt, &fuzz_map, &fuzz_scratch, &fuzz_radix, &fuzz_block,
-	&fuzz_luo,
-	&fuzz_pci,
+	&fuzz_luo, &fuzz_pci, &fuzz_format,
 };
 
 static const struct fuzz_target *current;

@@ -42,7 +42,7 @@ struct fuzz_target {
 };
 
 extern struct fuzz_target fuzz_fdt, fuzz_map, fuzz_scratch, fuzz_radix,
-	fuzz_block, fuzz_luo, fuzz_pci;
+	fuzz_block, fuzz_luo, fuzz_pci, fuzz_format;
 
 #define FUZZ_ASSERT(cond) do {						\
 	if (!(cond))							\

@@ -88,6 +88,13 @@ typedef u64 __aligned_u64 __attribute__((aligned(8)));
 	__ptr->__val;							\
 })
 
+#define get_unaligned_le16(ptr)	get_unaligned((const u16 *)(ptr))
+#define get_unaligned_le32(ptr)	get_unaligned((const u32 *)(ptr))
+
+#define hweight64(w)		__builtin_popcountll(w)
+#define SZ_4K			0x1000
+#define BIT_ULL(n)		(1ULL << (n))
+
 static inline bool test_bit(unsigned long nr, const unsigned long *addr)
 {
 	return addr[nr / BITS_PER_LONG] >> nr % BITS_PER_LONG & 1;
@@ -268,6 +275,7 @@ void *kmalloc(size_t size, gfp_t gfp);
 struct page { unsigned long private; };
 
 #define virt_to_page(virt)		((struct page *)(virt))
+#define pfn_to_page(pfn)		virt_to_page(phys_to_virt(PFN_PHYS(pfn)))
 #define PageReserved(page)		false
 #define free_reserved_page(page)	abort()
 

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * formats_gate: a next kernel that cannot read what is preserved is refused: when it is
+ * loaded, when something is preserved, and at the reboot; in each case with a line in
+ * the log that names session, token and format, and with nothing changed.
+ */
+#define _GNU_SOURCE
+#include <linux/kexec.h>
+#include <sys/syscall.h>
+
+#include "formats_common.h"
+#include "luo_common.h"
+
+#define IMAGE	"/boot/bzImage.prod"
+#define PROD	"mem=768M own flavour=prod image=prod " LUO_ON
+/* The image is that of prod, the kernel that runs may be another one. */
+#define BOTH	"mem=1G own image=prod " LUO_ON
+
+static const char unknown_param[] = "/sys/module/liveupdate/parameters/unknown";
+
+static int load(const char *image)
+{
+	return lu_kexec_load(image, lu_cmdline(), 0);
+}
+
+static void unload(void)
+{
+	LU_OK(syscall(SYS_kexec_file_load, -1, -1, 0UL, NULL, KEXEC_FILE_UNLOAD));
+}
+
+static int logged(const char *text)
+{
+	return luo_log_count(text, NULL, 0);
+}
+
+/* A copy of the image at hand whose format @from is called @to. */
+static const char *renamed(const char *from, const char *to)
+{
+	static const char path[] = "/tmp/renamed";
+	struct formats_image image = formats_read(IMAGE);
+
+	formats_rename(&image, from, to);
+	formats_write(&image, path);
+	free(image.data);
+	return path;
+}
+
+/* sysfs has what the image of the same kernel has. */
+static void table(struct lu_run *run)
+{
+	static const char * const kinds[] = { "", "kho", "subtree", "file", "object" };
+	struct formats_image image = formats_read(IMAGE);
+	static char want[65536];
+	struct formats_entry *entry;
+	size_t len = 0;
+
+	for (unsigned int i = 0; (entry = formats_entry(&image, i)); i++)
+		len += snprintf(want + len, sizeof(want) - len, "%s %s %s%s 0x%llx 0x%llx\n",
+				kinds[entry->kind], entry->name, entry->access & 1 ? "r" : "",
+				entry->access & 2 ? "w" : "",
+				(unsigned long long)entry->required,
+				(unsigned long long)entry->optional);
+	LU_CHECK(!strcmp(lu_read(LUO_SYSFS "formats"), want), "sysfs has\n%sthe image\n%s",
+		 lu_read(LUO_SYSFS "formats"), want);
+	LU_EQ(formats_find(&image, "kho-v4")->kind, 1);
+	LU_EQ(formats_find(&image, "luo-v5")->kind, 2);
+	LU_EQ(formats_find(&image, "memblock-v1")->kind, 2);
+	LU_EQ(formats_find(&image, "luo-timeline-v1")->kind, 2);
+	LU_EQ(formats_find(&image, "memfd-v2")->kind, 3);
+	LU_EQ(formats_find(&image, "luo-exercise-v1")->kind, 3);
+	LU_EQ(formats_find(&image, "luo-exercise-flb-v1")->kind, 4);
+	/* Read in small pieces it is the same. */
+	for (size_t piece = 1; piece < 100; piece += 13) {
+		int fd = LU_OK(open(LUO_SYSFS "formats", O_RDONLY));
+		static char got[65536];
+		ssize_t n;
+
+		len = 0;
+		while ((n = read(fd, got + len, piece)) > 0)
+			len += n;
+		LU_OK(n);
+		close(fd);
+		LU_CHECK(len == strlen(want) && !memcmp(got, want, len),
+			 "in pieces of %zu it is different", piece);
+	}
+	/* Each handler is declared. */
+	LU_EQ(logged("is not declared"), 0);
+	(void)run;
+}
+
+LU_TEST(table, PROD, table);
+
+/* With something preserved, at load. */
+static void at_load(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "a session"), memfd, file;
+	const char *bumped = renamed("luo-exercise-v1", "luo-exercise-v2");
+
+	/* Nothing is preserved: anything goes. */
+	LU_EQ(load(bumped), 0);
+	LU_EQ(logged("cannot go over"), 0);
+	unload();
+
+	file = luo_ex_new(7);
+	memfd = luo_memfd("m", 0, 8192, 1);
+	luo_preserve(session, memfd, 0x11);
+	luo_preserve(session, file, 0x22);
+	luo_preserve(session, luo_ex_new(8), 0x33);
+	luo_ex("clear");
+	LU_EQ(load(bumped), -EPROTONOSUPPORT);
+	/* One line for a format, not for a file. */
+	LU_EQ(formats_refused("a session", 0x22, "does not read format luo-exercise-v1"), 1);
+	LU_EQ(logged("cannot go over"), 1);
+	/* Nothing is loaded, nothing was asked. */
+	luo_ex_expect("");
+	LU_EQ(luo_try_jump(), -EINVAL);
+	/* The one that was loaded stays. */
+	LU_EQ(load(IMAGE), 0);
+	LU_EQ(load(bumped), -EPROTONOSUPPORT);
+	luo_ex("fail freeze any %d", -EIO);
+	LU_EQ(luo_try_jump(), -EIO);
+
+	/* An object that files depend on. */
+	LU_EQ(load(renamed("luo-exercise-flb-v1", "luo-exercise-flb-v2")), -EPROTONOSUPPORT);
+	LU_EQ(logged("does not read format luo-exercise-flb-v1."), 1);
+	/* The roots. */
+	LU_EQ(load(renamed("luo-v5", "luo-v6")), -EPROTONOSUPPORT);
+	LU_EQ(logged("session cannot go over: the loaded kernel does not read format luo-v5."), 1);
+	LU_EQ(load(renamed("kho-v4", "kho-v5")), -EPROTONOSUPPORT);
+	LU_EQ(logged("session cannot go over: the loaded kernel does not read format kho-v4."), 1);
+	/* What is not preserved does not count. */
+	LU_EQ(load(renamed("memblock-v1", "memblock-v2")), 0);
+	LU_EQ(load(renamed("luo-timeline-v1", "luo-timeline-v2")), 0);
+	unload();
+
+	/* Without them, the memfd alone can. */
+	luo_close(session);
+	session = luo_create(dev, "another");
+	luo_preserve(session, memfd, 1);
+	LU_EQ(load(bumped), 0);
+	LU_EQ(load(renamed("memfd-v2", "memfd-v3")), -EPROTONOSUPPORT);
+	(void)run;
+}
+
+LU_TEST(at_load, BOTH, at_load);
+
+static void at_preserve(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "s"), memfd, file = luo_ex_new(7);
+
+	memfd = luo_memfd("m", 0, 8192, 1);
+	LU_EQ(load(renamed("luo-exercise-v1", "luo-exercise-v2")), 0);
+	luo_ex("clear");
+	LU_EQ(luo_try_preserve(session, file, 5), -EPROTONOSUPPORT);
+	luo_ex_expect("");
+	LU_EQ(formats_refused("s", 5, "does not read format luo-exercise-v1"), 1);
+	/* The token is free, the other kind of file goes. */
+	luo_preserve(session, memfd, 5);
+	LU_EQ(load(renamed("luo-exercise-flb-v1", "x")), 0);
+	LU_EQ(luo_try_preserve(session, file, 6), -EPROTONOSUPPORT);
+	luo_ex_expect("");
+	LU_EQ(logged("does not read format luo-exercise-flb-v1."), 1);
+
+	LU_EQ(load(IMAGE), 0);
+	luo_preserve(session, file, 6);
+	luo_close(session);
+	/* With no image loaded nothing is refused. */
+	LU_EQ(load(renamed("luo-exercise-v1", "luo-exercise-v2")), 0);
+	unload();
+	session = luo_create(dev, "s");
+	luo_preserve(session, file, 6);
+	(void)run;
+}
+
+LU_TEST(at_preserve, BOTH, at_preserve);
+
+static const char *without_table(void)
+{
+	static const char path[] = "/tmp/without";
+	struct formats_image image = formats_read(IMAGE);
+
+	memcpy(image.item, "none", 4);
+	formats_write(&image, path);
+	free(image.data);
+	return path;
+}
+
+static const char *unsound(void)
+{
+	static const char path[] = "/tmp/unsound";
+	struct formats_image image = formats_read(IMAGE);
+
+	image.head->size += 1000;
+	formats_write(&image, path);
+	free(image.data);
+	return path;
+}
+
+static int kexec_load(void)
+{
+	static char code[4096];
+	struct kexec_segment {
+		const void *buf;
+		size_t bufsz;
+		const void *mem;
+		size_t memsz;
+	} segment = { code, sizeof(code), (void *)0x1000000, sizeof(code) };
+	int ret = syscall(SYS_kexec_load, 0x1000000, 1, &segment, KEXEC_ARCH_DEFAULT);
+
+	return ret < 0 ? -errno : 0;
+}
+
+/* Images of which nothing is known. */
+static void unknown(struct lu_run *run)
+{
+	int dev = luo_open(), session, file = luo_ex_new(7);
+	const char *without = without_table();
+
+	LU_CHECK(!strcmp(lu_read(unknown_param), "warn\n"), "the default is %s",
+		 lu_read(unknown_param));
+	LU_EQ(load(without), 0);
+	LU_EQ(logged("sessions may be lost"), 0);
+	session = luo_create(dev, "s");
+	luo_preserve(session, file, 1);
+	LU_EQ(logged("sessions may be lost: the loaded kernel does not say which formats"), 1);
+	luo_preserve(session, luo_ex_new(8), 2);
+	luo_ex("fail freeze any %d", -EIO);
+	LU_EQ(luo_try_jump(), -EIO);
+	LU_EQ(logged("sessions may be lost"), 1);
+	LU_EQ(load(without), 0);
+	LU_EQ(logged("sessions may be lost"), 2);
+
+	/* The mind is changed: the last gate is the reboot. */
+	lu_write(unknown_param, "refuse");
+	luo_ex("clear");
+	LU_EQ(luo_try_jump(), -EPROTONOSUPPORT);
+	luo_ex_expect("");
+	LU_EQ(logged("liveupdate.unknown=refuse): the loaded kernel does not say"), 1);
+	LU_EQ(luo_try_preserve(session, luo_ex_new(9), 3), -EPROTONOSUPPORT);
+	LU_EQ(load(without), -EPROTONOSUPPORT);
+	luo_close(session);
+	LU_EQ(load(without), 0);
+	session = luo_create(dev, "s");
+	LU_EQ(luo_try_preserve(session, file, 1), -EPROTONOSUPPORT);
+	LU_EQ(load(IMAGE), 0);
+	luo_preserve(session, file, 1);
+
+	/* Who lies is refused in any case. */
+	lu_write(unknown_param, "warn");
+	LU_EQ(load(unsound()), -EPROTONOSUPPORT);
+	LU_EQ(logged("its table of formats is unsound: its size is out of bounds"), 1);
+	unload();
+
+	LU_EQ(kexec_load(), 0);
+	LU_EQ(logged("luo: sessions may be lost: kexec_load() cannot carry them"), 1);
+	lu_write(unknown_param, "refuse");
+	LU_EQ(kexec_load(), -EPROTONOSUPPORT);
+	LU_EQ(luo_try_preserve(session, luo_ex_new(10), 4), -EPROTONOSUPPORT);
+	luo_ex("clear");
+	LU_EQ(luo_try_jump(), -EPROTONOSUPPORT);
+	luo_ex_expect("");
+	luo_close(session);
+	LU_EQ(kexec_load(), 0);
+	(void)run;
+}
+
+LU_TEST(unknown, PROD, unknown);
+
+/* lu_cmdline() without @word, and with @more. */
+static const char *cmdline(const char *word, const char *more)
+{
+	static char line[4096];
+	char *p;
+
+	snprintf(line, sizeof(line), "%s %s", lu_cmdline(), more);
+	p = word ? strstr(line, word) : NULL;
+	if (p)
+		memmove(p, p + strlen(word), strlen(p + strlen(word)) + 1);
+	return line;
+}
+
+/* Said at load, refused at the reboot. */
+static void loses(const char *line, const char *said)
+{
+	int before = logged(said);
+
+	LU_EQ(lu_kexec_load(IMAGE, line, 0), 0);
+	LU_EQ(logged(said), before + 1);
+	luo_ex("clear");
+	LU_EQ(luo_try_jump(), -EPROTONOSUPPORT);
+	luo_ex_expect("");
+	LU_EQ(logged(said), before + 2);
+}
+
+/* Fine, or nobody knows: the freeze begins. */
+static void passes(const char *line)
+{
+	LU_EQ(lu_kexec_load(IMAGE, line, 0), 0);
+	luo_ex("clear");
+	luo_ex("fail freeze any %d", -EIO);
+	LU_EQ(luo_try_jump(), -EIO);
+}
+
+static void command_line(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "s");
+
+	luo_preserve(session, luo_ex_new(1), 1);
+	passes(cmdline(NULL, ""));
+	loses(cmdline("kho=on", ""), "kho=on is missing: kexec handover would be off");
+	loses(cmdline(NULL, "kho=off"), "kho=on is missing: kexec handover would be off");
+	loses(cmdline(NULL, "kho=on kho=0"), "kho=on is missing: kexec handover would be off");
+	loses(cmdline("liveupdate=on", ""), "liveupdate=on is missing: live update would be off");
+	loses(cmdline(NULL, "liveupdate=n"), "liveupdate=on is missing: live update would be off");
+	/* What is behind "--" is not the kernel's. */
+	passes(cmdline(NULL, "-- kho=off liveupdate=off"));
+	passes(cmdline(NULL, "kho=off kho=on \"liveupdate=1\""));
+	/* There may be more of it than can be seen. */
+	passes(cmdline("liveupdate=on", "bootconfig"));
+
+	loses(cmdline(NULL, "mem=128M"), "mem=128M: it takes memory away");
+	passes(cmdline(NULL, "mem=64G"));
+	passes(cmdline(NULL, "mem=nopentium"));
+	loses(cmdline(NULL, "memmap=exactmap"), "memmap=exactmap: it takes memory away");
+	loses(cmdline(NULL, "memmap=700M!16M"), "memmap=700M!16M: it takes memory away");
+	passes(cmdline(NULL, "memmap=4K$0,1M@0x1000000"));
+	/* No PCI device is preserved. */
+	passes(cmdline(NULL, "pci=realloc,off iommu=off"));
+
+	/* Without sessions there is nothing to be lost; it is said nevertheless. */
+	luo_close(session);
+	LU_EQ(lu_kexec_load(IMAGE, cmdline("liveupdate=on", ""), 0), 0);
+	(void)run;
+}
+
+LU_TEST(command_line, BOTH, command_line);
+
+LU_MAIN
