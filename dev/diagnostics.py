@@ -47,7 +47,7 @@ PARTS = [
     Part('Documentation/admin-guide/mm/kho.rst', ['kernel/liveupdate/kho_*.c'],
          ['KHO: '], HOOKS),
     Part('Documentation/admin-guide/liveupdate.rst',
-         ['kernel/liveupdate/luo_*.c', 'mm/memfd_luo*.c'], ['luo: ', 'memfd_luo: ']),
+         ['kernel/liveupdate/luo_*.c', 'kernel/liveupdate/format*.c', 'mm/memfd_luo*.c'], ['luo: ', 'memfd_luo: ']),
 ]
 
 STRING = r'"(?:[^"\\]|\\.)*"'

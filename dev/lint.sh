@@ -30,7 +30,7 @@ our_files() { # PATTERN: of the kernel tree
 lint_shellcheck() {
 	(cd "$LU_TOP" && {
 		echo lu
-		git ls-files -co --exclude-standard '*.sh' .ci/run
+		git ls-files -co --exclude-standard '*.sh' '*.bash-completion' .ci/run
 	} | sort -u | xargs shellcheck -x)
 }
 
@@ -67,18 +67,20 @@ lint_house() {
 	return "$rc"
 }
 
-# Each commit of the series as kernel code; the tests, which are user-space programs, by
-# file and without what only kernel code can follow.
+# Each commit of the series as kernel code, but linker scripts, which checkpatch knows by one name
+# only; luctl and the tests, which are user-space programs, by file and without what only kernel code
+# can follow.
 lint_checkpatch() {
 	local commit last rc=0 patch=$LU_OUT/.lint.patch f
 
 	last=$(commit_series)
 	for commit in $(tree_git rev-list --reverse "base..$last"); do
-		tree_git format-patch --stdout "$commit^..$commit" -- . ':!tools/testing' > "$patch"
+		tree_git format-patch --stdout "$commit^..$commit" -- . ':!tools/testing' \
+			':!tools/liveupdate' ':!*.lds.h' > "$patch"
 		[ ! -s "$patch" ] || run_checkpatch "$patch" "$CHECKPATCH_IGNORE" || rc=1
 	done
 	rm -f -- "$patch"
-	for f in $(our_files '^tools/testing/.*\.[ch]$'); do
+	for f in $(our_files '^tools/(testing|liveupdate)/.*\.[ch]$'); do
 		run_checkpatch "$f" "$CHECKPATCH_IGNORE,$CHECKPATCH_IGNORE_USER" -f || rc=1
 	done
 	return "$rc"
@@ -96,6 +98,11 @@ run_checkpatch() { # FILE IGNORE OPTIONS...
 # Each message is explained in the admin guide, and none that is gone.
 lint_diagnostics() {
 	python3 "$LU_DEV/diagnostics.py" "$LU_TREE"
+}
+
+# No format's layout changed without its string, and the catalogue is up to date.
+lint_layout() {
+	python3 "$LU_DEV/layout.py" --tree "$LU_TREE" --build "$LU_OUT/prod"
 }
 
 lint_kerneldoc() {
@@ -209,7 +216,7 @@ cmd_lint() {
 	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
 	take_lock
 	build_kernel prod
-	for check in shellcheck python house checkpatch diagnostics kerneldoc sparse arm64 options roundtrip; do
+	for check in shellcheck python house checkpatch diagnostics layout kerneldoc sparse arm64 options roundtrip; do
 		if ("lint_$check") > "$LU_LOGS/lint-$check.log" 2>&1; then
 			say "lint: $check: clean"
 		else
