@@ -18,7 +18,7 @@ build_programs() {
 
 	key=$( (
 		cd "$LU_TOP" || exit 1
-		overlay_files | grep -E '^(tools/testing/selftests|include/uapi)/' | xargs -r -d '\n' sha256sum
+		overlay_files | grep -E '^(tools/(testing/selftests|liveupdate)|include/uapi)/|liveupdate_format|format_table' | xargs -r -d '\n' sha256sum
 		gcc --version
 	) | hash_of)
 	if [ "$(cat "$LU_PROGRAMS/.lu-key" 2> /dev/null)" = "$key" ]; then

@@ -36,7 +36,7 @@ static void mount_all(void)
 		{ "devtmpfs", "/dev" }, { "proc", "/proc" }, { "sysfs", "/sys" },
 		{ "debugfs", "/sys/kernel/debug" }, { "tracefs", "/sys/kernel/tracing" },
 		{ "cgroup2", "/sys/fs/cgroup" }, { "tmpfs", "/tmp" }, { "tmpfs", "/dev/shm" },
-		{ "devpts", "/dev/pts" },
+		{ "devpts", "/dev/pts" }, { "tmpfs", "/run" },
 	};
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {

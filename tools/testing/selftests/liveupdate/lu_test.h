@@ -27,6 +27,7 @@
  *	qemu=ARG		an argument for QEMU; may be repeated, $DIR is the run's folder
  *	device=ARG		short for qemu=-device qemu=ARG
  *	image=FLAVOUR		a further kernel at hand as /boot/bzImage.FLAVOUR
+ *	program=NAME		a further program at hand as /lu/NAME
  *	timeout=60		seconds that it may take on a machine with KVM; scaled
  *	expect=REGEX		a kernel report that is no failure; may be repeated
  *	own			a machine of its own even for a single stage

@@ -24,7 +24,7 @@ def main():
     parser.add_argument("--logs", required=True)
     args = parser.parse_args()
     interrupt_all()
-    programs = {p: os.path.join(args.programs, p) for p in ("lu_init", "demo")}
+    programs = {p: os.path.join(args.programs, p) for p in ("lu_init", "lu_ctl", "demo")}
     os.makedirs(args.logs, exist_ok=True)
     accelerator = accel.probe(args.image, programs, args.logs)
     if not accelerator:
@@ -40,8 +40,12 @@ def main():
     def message(words):
         now = time.monotonic()
         if words[0] == "tell":
+            told = " ".join(words[1:])
+            if told.startswith("    "):
+                print(f"{'':10}{told}", flush=True)
+                return
             state["step"] += 1
-            print(f"{now - begin:6.1f} s  {state['step']}. {' '.join(words[1:])}", flush=True)
+            print(f"{now - begin:6.1f} s  {state['step']}. {told}", flush=True)
         elif words[0] == "jump":
             state["jump"] = now
             print(f"{now - begin:6.1f} s  ---- jump ----", flush=True)

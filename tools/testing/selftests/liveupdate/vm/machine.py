@@ -40,6 +40,7 @@ class Spec:
     append: list = field(default_factory=list)
     qemu: list = field(default_factory=list)
     image: list = field(default_factory=list)
+    program: list = field(default_factory=list)
     timeout: int = 60
     expect: list = field(default_factory=list)
     own: bool = False
@@ -62,7 +63,7 @@ class Spec:
                 spec.bound = float(value)
             elif key == "flavour":
                 spec.flavour = tuple(value.split(","))
-            elif key in ("append", "qemu", "image", "expect"):
+            elif key in ("append", "qemu", "image", "program", "expect"):
                 getattr(spec, key).append(value)
             elif key == "device":
                 spec.qemu += ["-device", value]
@@ -75,7 +76,7 @@ class Spec:
     def shape(self):
         """Cases of equal shape can share a machine."""
         return (self.mem, self.cpus, self.numa, tuple(self.append), tuple(self.qemu),
-                tuple(self.image))
+                tuple(self.image), tuple(self.program))
 
     def numa_arguments(self):
         if self.numa == "1":

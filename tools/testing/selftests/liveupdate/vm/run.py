@@ -199,7 +199,8 @@ class Runner:
             kernels["bzImage"] = self.images[flavour]
         for image in spec.image:
             kernels[f"bzImage.{image}"] = self.images[image]
-        programs = {p: self.programs[p] for p in {"lu_init"} | {c.program for c in cases}}
+        wanted = {"lu_init", *spec.program} | {c.program for c in cases}
+        programs = {p: self.programs[p] for p in wanted}
         initrd.make(ramdisk, programs, [f"{c.program} {c.name}" for c in cases], kernels)
         ask = self.host_half(cases[0].program) if cases else None
         timed_out = Machine(spec, folder, self.images[flavour], ramdisk, accelerator.arguments,
