@@ -5,7 +5,8 @@
  * A process counts, and keeps the number in a memfd that goes over the update. It counts
  * until the very moment of the jump; in the next kernel it takes its memory back
  * and goes on with the next number. It has a PCI device, too, which is told to write into
- * that memory right before the jump, and does so while there is no kernel.
+ * that memory right before the jump. luctl loads the next kernel, performs the update and
+ * tells afterwards how long it took.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -15,6 +16,10 @@
 
 #include "pci_edu.h"
 
+#include "lu_wire.h"
+
+#define LUCTL	"/lu/lu_ctl"
+#define MAX_ARGS	16
 #define SESSION	"demo"
 #define ROOM	262144
 #define PAGE	4096
@@ -26,6 +31,7 @@ enum { TOKEN_MEMORY = 1, TOKEN_DEVICE = 2 };
 struct memory {
 	_Atomic unsigned long long count;
 	unsigned long long counted[ROOM];
+	unsigned long long came; /* how far it was when the device had delivered; or 0 */
 	char letter[PAGE] __attribute__((aligned(PAGE)));
 	char delivered[PAGE];
 };
@@ -75,6 +81,8 @@ static pid_t start_counting(struct memory *memory)
 	for (unsigned long long next = memory->count + 1; next < ROOM; next++) {
 		memory->counted[next] = next;
 		memory->count = next;
+		if (!memory->came && *(volatile char *)memory->delivered)
+			memory->came = next;
 		sleep_ms(1);
 	}
 	_exit(0);
@@ -87,7 +95,7 @@ static void start_device(struct memory *memory, int fd)
 
 	edu_find(&set);
 	edu = edu_of(pci_open(set.bdf[0]));
-	strcpy(memory->letter, "written while no kernel was there");
+	strcpy(memory->letter, "greetings from the device");
 	edu_dma_start(&edu, pci_map(edu.fd, fd, offsetof(struct memory, letter), PAGE),
 		      EDU_BUFFER, 0);
 	edu_dma_wait(&edu);
@@ -96,11 +104,60 @@ static void start_device(struct memory *memory, int fd)
 	lu_tell("It has a PCI device, %s, that has read a letter from this memory.", set.bdf[0]);
 }
 
-static void deliver(void *arg)
+static void deliver(void)
 {
-	(void)arg;
 	lu_tell("Last thing before the jump: the device is told to write the letter back.");
 	edu_dma_start(&edu, EDU_BUFFER, deliver_to, EDU_DMA_TO_RAM);
+}
+
+/* luctl with these arguments, before the user's eyes. */
+static void luctl(const char *const *args)
+{
+	char *argv[MAX_ARGS] = { LUCTL }, line[256];
+	int out[2], status;
+	pid_t pid;
+	FILE *f;
+
+	for (int i = 0; args[i]; i++)
+		argv[i + 1] = (char *)args[i];
+	LU_OK(pipe2(out, O_CLOEXEC));
+	pid = LU_OK(fork());
+	if (!pid) {
+		dup2(out[1], 1);
+		dup2(out[1], 2);
+		execv(LUCTL, argv);
+		_exit(1);
+	}
+	close(out[1]);
+	f = fdopen(out[0], "r");
+	LU_CHECK(f, "fdopen: %m");
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		lu_tell("    %s", line);
+	}
+	fclose(f);
+	LU_OK(waitpid(pid, &status, 0));
+	LU_CHECK(!status, "luctl %s failed: status %#x", args[0], status);
+}
+
+static void load_and_jump(struct lu_run *run)
+{
+	const char *const run_args[] = { "--quiet", "run", "--yes", NULL };
+	char cmdline[2048];
+	const char *const load_args[] = {
+		"load", "/boot/bzImage", "--initrd", "/sys/firmware/initrd", "--append", cmdline,
+		NULL,
+	};
+
+	snprintf(cmdline, sizeof(cmdline), "%s lu.stage=%d lu.state=%s", lu_cmdline(),
+		 run->stage + 1, run->state);
+	lu_tell("The next kernel is loaded beside this one: luctl load /boot/bzImage.");
+	luctl(load_args);
+	deliver();
+	lu_tell("And started: luctl run.");
+	lu_wire("jump update %d %llu", run->stage, lu_clock());
+	luctl(run_args);
+	LU_FAIL("luctl run came back");
 }
 
 static void old_kernel(struct lu_run *run)
@@ -133,29 +190,12 @@ static void old_kernel(struct lu_run *run)
 		memory->count);
 	luo_close(fd);
 	luo_close(dev);
-	run->last = deliver;
-	lu_tell("Now the next kernel is loaded beside this one (kexec_file_load) and started.");
-}
-
-/* A line like "freeze-end 1234" of the time line, in milliseconds. */
-static const char *at(const char *phase)
-{
-	static char text[8][32];
-	static int next;
-	char *here = text[next++ % 8], key[32];
-	long long ns;
-
-	snprintf(key, sizeof(key), "%s ", phase);
-	ns = lu_read_key(LUO_SYSFS "timeline", key);
-	if (ns <= 0)
-		snprintf(here, sizeof(text[0]), "(unknown)");
-	else
-		snprintf(here, sizeof(text[0]), "%.1f", ns / 1e6);
-	return here;
+	load_and_jump(run);
 }
 
 static void new_kernel(struct lu_run *run)
 {
+	const char *const timeline[] = { "timeline", NULL };
 	struct memory *memory;
 	unsigned long long last;
 	struct utsname uts;
@@ -182,7 +222,9 @@ static void new_kernel(struct lu_run *run)
 	LU_CHECK(edu_get(&edu, EDU_LIVE) == ~MARK, "the device was reset");
 	edu_dma_wait(&edu);
 	LU_CHECK(!strcmp(memory->delivered, memory->letter), "the letter did not arrive");
-	lu_tell("The device was never reset, and the letter is here: \"%s\".", memory->delivered);
+	lu_tell("The device was never reset, and the letter is here, %s: \"%s\".",
+		memory->came ? "written right before the jump" :
+		"written while no program ran", memory->delivered);
 	edu_set(&edu, EDU_FACTORIAL, 5);
 	while (edu_get(&edu, EDU_STATUS) & 1)
 		;
@@ -200,14 +242,11 @@ static void new_kernel(struct lu_run *run)
 	lu_tell("The process goes on with %llu. It is at %llu, and not one number is missing.",
 		last + 1, memory->count);
 
-	lu_tell("Time line, in milliseconds since the freeze. Old kernel: all frozen %s, jump %s.",
-		at("freeze-end"), at("jump"));
-	lu_tell("New kernel: start %s, memory safe %s, live update ready %s.", at("start"),
-		at("kho-ready"), at("luo-ready"));
-	lu_tell("The process: asks for its session %s, has its memory %s, is done %s.",
-		at("first-open"), at("first-retrieve"), at("last-finish"));
+	lu_tell("How long it took: luctl timeline.");
+	luctl(timeline);
 }
 
-LU_TEST(update, "mem=1G device=edu,dma_mask=0xffffffffffffffff " LUO_ON, old_kernel, new_kernel);
+LU_TEST(update, "mem=1G program=lu_ctl device=edu,dma_mask=0xffffffffffffffff " LUO_ON, old_kernel,
+	new_kernel);
 
 LU_MAIN
