@@ -100,6 +100,12 @@ lint_diagnostics() {
 	python3 "$LU_DEV/diagnostics.py" "$LU_TREE"
 }
 
+# The edits of PCI are those that its page lists.
+lint_hooks() {
+	python3 "$LU_DEV/hooks.py" "$LU_TOP/Documentation/PCI/liveupdate.rst" \
+		"$LU_TOP/patches/0021-pci-liveupdate.patch"
+}
+
 # No format's layout changed without its string, and the catalogue is up to date.
 lint_layout() {
 	python3 "$LU_DEV/layout.py" --tree "$LU_TREE" --build "$LU_OUT/prod"
@@ -216,7 +222,7 @@ cmd_lint() {
 	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
 	take_lock
 	build_kernel prod
-	for check in shellcheck python house checkpatch diagnostics layout kerneldoc sparse arm64 options roundtrip; do
+	for check in shellcheck python house checkpatch diagnostics hooks layout kerneldoc sparse arm64 options roundtrip; do
 		if ("lint_$check") > "$LU_LOGS/lint-$check.log" 2>&1; then
 			say "lint: $check: clean"
 		else
