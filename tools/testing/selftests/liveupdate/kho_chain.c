@@ -81,7 +81,7 @@ LU_TEST(two_nodes, "mem=1G cpus=2 numa=2 append=kho=on "
 LU_TEST(three_nodes, "cpus=3 numa=512M,512M,512M append=kho=on "
 	"append=kho_exercise_range=0x1fd01000,0x603000",
 	nodes, nodes, nodes);
-LU_TEST(memoryless_node, "cpus=3 numa=512M,0,512M append=kho=on "
+LU_TEST(memoryless_node, "flavour=prod cpus=3 numa=512M,0,512M append=kho=on "
 	"append=kho_exercise_range=0x1fd01000,0x603000",
 	nodes, nodes, nodes);
 

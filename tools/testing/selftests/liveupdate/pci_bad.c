@@ -119,7 +119,7 @@ static void pulled(struct lu_run *run)
 	LU_CHECK(!pci_there(lu_host("get edu1")), "it is still there");
 }
 
-LU_TEST(pulled, MACHINE EDU(3) EDU(4) EDU(5) "mem=1G", pull, pulled);
+LU_TEST(pulled, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5), pull, pulled);
 
 /* And puts in another one of the same kind, which knows nothing. */
 static void replace(struct lu_run *run)
@@ -182,7 +182,7 @@ static void exchanged(struct lu_run *run)
 	check_survivors(1 << 1 | 1 << 3, "foreign: it is another device");
 }
 
-LU_TEST(exchanged, MACHINE EDU(3) EDU(4) EDU(5) NVME(6) DISK(7) "mem=1G", exchange, exchanged);
+LU_TEST(exchanged, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5) NVME(6) DISK(7), exchange, exchanged);
 
 /* A whole switch goes, with what is below. */
 static void pull_switch(struct lu_run *run)

@@ -186,7 +186,7 @@ static void after(struct lu_run *run)
 	}
 }
 
-LU_TEST(testdev, PCI_PROD MACHINE TESTDEV, before, after);
+LU_TEST(testdev, MACHINE TESTDEV, before, after);
 LU_TEST(nvme, PCI_PROD MACHINE NVME(1) NVME(2), before, after);
 LU_TEST(behind_switches, PCI_PROD MACHINE SWITCH(1) SWITCH(2) E1000E("dq1") VIRTIO("dn11")
 	E1000E("dq2") VIRTIO("dn21"), before, after);
@@ -195,7 +195,7 @@ LU_TEST(second_root, PCI_PROD MACHINE SECOND_ROOT VIRTIO("pcie.0"), before, afte
 #define EVERYTHING	MACHINE TESTDEV NVME(1) NVME(2) SWITCH(1) SWITCH(2)		\
 	E1000E("dq1") VIRTIO("dn11") E1000E("dq2") VIRTIO("dn21") SECOND_ROOT
 
-LU_TEST(everything, EVERYTHING, before, after);
+LU_TEST(everything, PCI_PROD EVERYTHING, before, after);
 LU_TEST(three_updates, PCI_PROD EVERYTHING, before, after, after, after);
 
 /* What the next kernel is told to do with its devices. */

@@ -129,7 +129,7 @@ static void refused(struct lu_run *run)
 	check_state(edus.bdf[0], "outgoing");
 }
 
-LU_TEST(refused, MACHINE THREE "own", refused);
+LU_TEST(refused, PCI_PROD MACHINE THREE "own", refused);
 
 /* A bridge is there for all that is below it, in whichever session. */
 static void bridge_count(struct lu_run *run)
@@ -155,7 +155,7 @@ static void bridge_count(struct lu_run *run)
 		check_state(above.bdf[i], "none");
 }
 
-LU_TEST(bridge_count, MACHINE "device=pcie-root-port,id=rp,chassis=1 "
+LU_TEST(bridge_count, PCI_PROD MACHINE "device=pcie-root-port,id=rp,chassis=1 "
 	"device=x3130-upstream,id=up,bus=rp device=xio3130-downstream,id=d1,bus=up,chassis=2 "
 	"device=xio3130-downstream,id=d2,bus=up,chassis=3 device=edu,bus=d1 device=edu,bus=d2 own",
 	bridge_count);
@@ -175,7 +175,7 @@ static void outgoing_guards(struct lu_run *run)
 	check_works(1);
 }
 
-LU_TEST(outgoing_guards, MACHINE THREE "own", outgoing_guards);
+LU_TEST(outgoing_guards, PCI_PROD MACHINE THREE "own", outgoing_guards);
 
 /* What cannot be carried is refused, and says why. */
 static void virtual_functions(struct lu_run *run)
@@ -202,7 +202,7 @@ static void virtual_functions(struct lu_run *run)
 		check_state(nvme.bdf[i], "none");
 }
 
-LU_TEST(virtual_functions, MACHINE "device=pcie-root-port,id=rp,chassis=1 "
+LU_TEST(virtual_functions, PCI_PROD MACHINE "device=pcie-root-port,id=rp,chassis=1 "
 	"device=nvme-subsys,id=sub device=nvme,serial=s,subsys=sub,bus=rp,sriov_max_vfs=1,"
 	"sriov_vq_flexible=2,sriov_vi_flexible=1,max_ioqpairs=4,msix_qsize=5 own",
 	virtual_functions);
@@ -433,7 +433,7 @@ static void unfinished(struct lu_run *run)
 	LU_EQ(luo_try_preserve(next, fds[0], TOKEN), -EBUSY);
 }
 
-LU_TEST(two_before_finish_retrieved, MACHINE THREE, before, unfinished, too_late);
+LU_TEST(two_before_finish_retrieved, PCI_PROD MACHINE THREE, before, unfinished, too_late);
 
 static void without(struct lu_run *run)
 {

@@ -156,7 +156,7 @@ static void files(struct lu_run *run)
 	LU_CHECK(comes_true(is_gone, 10), "the slot is off and it is still there");
 }
 
-LU_TEST(files, MACHINE NATIVE, before, files);
+LU_TEST(files, PCI_PROD MACHINE NATIVE, before, files);
 
 /* An error that is worth a reset of all that is below the port. */
 
@@ -239,6 +239,6 @@ static void pulled(struct lu_run *run)
 	LU_CHECK(comes_true(is_gone, 10), "removal waits for ever");
 }
 
-LU_TEST(pull, MACHINE NATIVE PCI_QTEST, before, pulled);
+LU_TEST(pull, PCI_PROD MACHINE NATIVE PCI_QTEST, before, pulled);
 
 LU_MAIN
