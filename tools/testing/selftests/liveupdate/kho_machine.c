@@ -49,7 +49,8 @@ static void on_at_last(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(kho_off_on_either_side, "mem=1G flavour=prod append=kho=on", on_before, off, on_after, on_at_last);
+LU_TEST(kho_off_on_either_side, "mem=1G flavour=prod append=kho=on", on_before, off, on_after,
+	on_at_last);
 
 /* Off means off: no files, no scratch, nothing in the log. */
 static void never_on(struct lu_run *run)
