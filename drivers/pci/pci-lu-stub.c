@@ -220,6 +220,7 @@ static int stub_preserve(struct liveupdate_file_op_args *args)
 		return ret;
 	}
 	args->serialized_data = pci_liveupdate_key(stub->pdev);
+	args->device_format = PCI_LU_STUB_COMPATIBLE;
 	return 0;
 }
 
@@ -329,6 +330,7 @@ static struct liveupdate_file_handler stub_handler = {
 	.compatible = PCI_LU_STUB_FILE_COMPATIBLE,
 };
 
+liveupdate_format(pci_lu_stub, DEVICE, PCI_LU_STUB_COMPATIBLE);
 liveupdate_format(pci_lu_stub_file, FILE, PCI_LU_STUB_FILE_COMPATIBLE);
 
 /* For the tests: lu_stub/ in the folder of the device */

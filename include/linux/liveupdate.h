@@ -43,6 +43,9 @@ struct module;
  * @required: what the next kernel has to understand to read that, see
  *	liveupdate_format_features(): set by preserve(), 0 by default. The file is
  *	refused if the kernel that is loaded does not. Not handed over.
+ * @device_format: the format of the state of the device that the file stands for, NULL
+ *	by default: set by preserve(), stays valid until unpreserve(). The file is refused
+ *	if the kernel that is loaded does not read it. Not handed over.
  * @private_data: whatever the handler wants to remember in the old kernel: set by
  *	preserve(), given to unpreserve(), freeze() and unfreeze()
  * @session: the session that the file is in, for liveupdate_get_token_outgoing()
@@ -54,6 +57,7 @@ struct liveupdate_file_op_args {
 	struct file *file;
 	u64 serialized_data;
 	u64 required;
+	const char *device_format;
 	void *private_data;
 	struct liveupdate_session *session;
 };

@@ -51,6 +51,7 @@
  * @LIVEUPDATE_FORMAT_SUBTREE: a subtree of it, or part of one
  * @LIVEUPDATE_FORMAT_FILE: a file handler's
  * @LIVEUPDATE_FORMAT_FLB: a file-bound object's
+ * @LIVEUPDATE_FORMAT_DEVICE: of the state of a device, by its driver
  *
  * The numbers are in images: none may ever change.
  */
@@ -59,6 +60,7 @@ enum liveupdate_format_kind {
 	LIVEUPDATE_FORMAT_SUBTREE	= 2,
 	LIVEUPDATE_FORMAT_FILE		= 3,
 	LIVEUPDATE_FORMAT_FLB		= 4,
+	LIVEUPDATE_FORMAT_DEVICE	= 5,
 };
 
 #define LIVEUPDATE_FORMAT_READ		BIT(0)
@@ -117,7 +119,7 @@ static_assert(offsetof(struct liveupdate_format, optional) == 64);
 /**
  * liveupdate_format_features - declare a format that has feature words
  * @_id: an identifier, unique in the file
- * @_kind: KHO, SUBTREE, FILE or FLB
+ * @_kind: KHO, SUBTREE, FILE, FLB or DEVICE
  * @_name: the format's string, a literal
  * @_access: LIVEUPDATE_FORMAT_READ, LIVEUPDATE_FORMAT_WRITE or both
  * @_required: required feature bits that are understood
@@ -137,7 +139,7 @@ static_assert(offsetof(struct liveupdate_format, optional) == 64);
 /**
  * liveupdate_format - declare a format that is read and written
  * @_id: an identifier, unique in the file
- * @_kind: KHO, SUBTREE, FILE or FLB
+ * @_kind: KHO, SUBTREE, FILE, FLB or DEVICE
  * @_name: the format's string, a literal
  */
 #define liveupdate_format(_id, _kind, _name)					\

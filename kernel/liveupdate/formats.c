@@ -71,6 +71,7 @@ static int formats_line(const struct liveupdate_format *format, char *line,
 		[LIVEUPDATE_FORMAT_SUBTREE] = "subtree",
 		[LIVEUPDATE_FORMAT_FILE] = "file",
 		[LIVEUPDATE_FORMAT_FLB] = "object",
+		[LIVEUPDATE_FORMAT_DEVICE] = "device",
 	};
 
 	return scnprintf(line, room, "%s %s %s%s %#llx %#llx\n",

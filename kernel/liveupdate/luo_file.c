@@ -172,6 +172,7 @@ struct liveupdate_file_op_args luo_file_args(const struct luo_file *file)
 		.file = file->file,
 		.serialized_data = file->serialized_data,
 		.required = file->required,
+		.device_format = file->device_format,
 		.private_data = file->private_data,
 		.session = file->set->session,
 	};
@@ -380,6 +381,7 @@ static int luo_file_call_preserve(struct luo_file *file)
 	}
 	file->serialized_data = args.serialized_data;
 	file->required = args.required;
+	file->device_format = args.device_format;
 	file->private_data = args.private_data;
 	return 0;
 }

@@ -37,6 +37,7 @@ struct luo_file_dep;
  * @file: with a reference; incoming: NULL unless retrieved
  * @serialized_data: of the handler
  * @required: outgoing: of the handler
+ * @device_format: outgoing: of the handler
  * @private_data: outgoing: of the handler
  * @flb_seq: outgoing: for luo_flb_file_unpreserve()
  * @deps: outgoing: the files that it depends on
@@ -59,6 +60,7 @@ struct luo_file {
 	struct file *file;
 	u64 serialized_data;
 	u64 required;
+	const char *device_format;
 	void *private_data;
 	u64 flb_seq;
 	struct luo_file_dep *deps;

@@ -10,9 +10,10 @@
  *
  * What counts is what is preserved: the root formats once there is a session, the
  * format and the required features of each file and of each object that it depends
- * on. A format of a module that the loaded kernel does not have may be in a module
- * there: nobody can tell, which is said. Of an image without a table, or of
- * kexec_load(), nothing is known: liveupdate.unknown= decides.
+ * on, and the format of the state of the device that it stands for. A format of a
+ * module that the loaded kernel does not have may be in a module there: nobody can
+ * tell, which is said. Of an image without a table, or of kexec_load(), nothing is
+ * known: liveupdate.unknown= decides.
  *
  * The command line of the next kernel is looked at when it is loaded, and said what is
  * wrong with it; the reboot refuses it, if there is something to be lost.
@@ -165,6 +166,9 @@ static void luo_gate_ask_file(struct luo_gate *gate, const struct luo_file *file
 	luo_gate_ask(gate, LIVEUPDATE_FORMAT_FILE, fh->compatible, file->required,
 		     fh->ops->owner, &fh->mark);
 	luo_flb_for_each(fh, flb_seq, luo_gate_ask_flb, gate);
+	if (file->device_format)
+		luo_gate_ask(gate, LIVEUPDATE_FORMAT_DEVICE, file->device_format, 0,
+			     fh->ops->owner, NULL);
 	gate->file = NULL;
 }
 

@@ -157,10 +157,10 @@ static void check_session(struct check *check, int dev, const struct session *se
 		bool again = false;
 
 		*devices |= !strncmp(format, "pci", 3) || !strncmp(format, "vfio", 4);
-		for (size_t j = 0; j < files.nr; j++) {
+		for (size_t j = 0; j < files.nr && !again; j++) {
 			if (strcmp(files.list[j].format, format))
 				continue;
-			again |= j < i;
+			again = j < i;
 			alike++;
 		}
 		if (again)
@@ -252,6 +252,10 @@ static void check_others(struct check *check)
 		else if (format->kind == KIND_OBJECT)
 			find(check, check->files && image->table ? DOUBT : NOTE,
 			     "objects of the format %s are not read by the image: files that depend on one would be lost; the kernel knows which do, and refuses to load the image then",
+			     shown(format->name));
+		else if (format->kind == KIND_DEVICE)
+			find(check, check->files && image->table ? DOUBT : NOTE,
+			     "devices with state in the format %s are not taken over by the image: a preserved one would be lost; the kernel knows if there is one, and refuses to load the image then",
 			     shown(format->name));
 		else
 			find(check, NOTE,

@@ -22,7 +22,7 @@ static const struct format assumed[] = {
 
 static const char * const kinds[] = {
 	[KIND_KHO] = "kho", [KIND_SUBTREE] = "subtree", [KIND_FILE] = "file",
-	[KIND_OBJECT] = "object",
+	[KIND_OBJECT] = "object", [KIND_DEVICE] = "device",
 };
 
 const char *kind_name(enum format_kind kind)

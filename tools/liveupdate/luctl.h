@@ -104,7 +104,7 @@ void host_log_show(int log);
 
 /* formats.c: which data formats somebody reads and writes */
 
-enum format_kind { KIND_KHO = 1, KIND_SUBTREE, KIND_FILE, KIND_OBJECT };
+enum format_kind { KIND_KHO = 1, KIND_SUBTREE, KIND_FILE, KIND_OBJECT, KIND_DEVICE };
 
 struct format {
 	enum format_kind kind;

@@ -48,7 +48,8 @@ static const char *renamed(const char *from, const char *to)
 /* sysfs has what the image of the same kernel has. */
 static void table(struct lu_run *run)
 {
-	static const char * const kinds[] = { "", "kho", "subtree", "file", "object" };
+	static const char * const kinds[] = { "", "kho", "subtree", "file", "object",
+		"device" };
 	struct formats_image image = formats_read(IMAGE);
 	static char want[65536];
 	struct formats_entry *entry;

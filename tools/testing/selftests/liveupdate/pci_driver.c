@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/reboot.h>
 
+#include "formats_common.h"
 #include "pci_common.h"
 
 #define TOKEN		100
@@ -104,6 +105,31 @@ static void cancel(struct lu_run *run)
 }
 
 LU_TEST(cancel, MACHINE THREE "own", cancel);
+
+/* The kernel that is loaded reads all, but not what the driver writes. */
+static void next_lacks_format(struct lu_run *run)
+{
+	struct formats_image image = formats_read("/boot/bzImage.prod");
+	int dev = luo_open(), session = luo_create(dev, "lacks");
+
+	(void)run;
+	formats_rename(&image, "pci-lu-stub-v1", "pci-lu-stub-v9");
+	formats_write(&image, "/tmp/lacks");
+	LU_EQ(lu_kexec_load("/tmp/lacks", lu_cmdline(), 0), 0);
+	open_all();
+	LU_EQ(luo_try_preserve(session, fds[0], TOKEN), -EPROTONOSUPPORT);
+	LU_EQ(formats_refused("lacks", TOKEN, "does not read format pci-lu-stub-v1"), 1);
+	check_state(edus.bdf[0], "none");
+	check_history(edus.bdf[0], "prepare cancel ");
+
+	LU_EQ(lu_kexec_load("/boot/bzImage.prod", lu_cmdline(), 0), 0);
+	luo_preserve(session, fds[0], TOKEN);
+	LU_EQ(lu_kexec_load("/tmp/lacks", lu_cmdline(), 0), -EPROTONOSUPPORT);
+	check_state(edus.bdf[0], "outgoing");
+	check_works(0);
+}
+
+LU_TEST(next_lacks_format, PCI_PROD MACHINE THREE "own image=prod", next_lacks_format);
 
 static void refused(struct lu_run *run)
 {
