@@ -5,7 +5,9 @@
 # without the libraries that unpack images. Prints KTAP.
 #
 # LU_LUCTL_TREE is another tree than build/linux, LU_LUCTL_OUT another folder to build in than
-# build/host/luctl. LU_LUCTL_BARE is a kernel without live update. LU_FUZZ is the number of iterations of each target of the fuzzer.
+# build/host/luctl. LU_LUCTL_KERNEL is another kernel without live update than Debian's newest,
+# which is fetched but not installed. LU_FUZZ is the number of iterations of each target of the
+# fuzzer.
 
 set -euo pipefail
 
@@ -59,6 +61,22 @@ build() { # FOLDER ARGUMENTS...
 	make -C "$source" OUTPUT="$folder/" "$@" > "$out/log" 2>&1
 }
 
+# Debian's newest kernel, as $out/vmlinuz
+distribution_kernel() {
+	local pattern='^linux-image-[0-9].*-cloud-amd64-unsigned$' folder=$out/distribution package
+
+	[ ! -s "$out/vmlinuz" ] || return 0
+	[ -n "$(apt-cache search --names-only "$pattern")" ] || [ "$(id -u)" -ne 0 ] || apt-get update
+	package=$(apt-cache search --names-only "$pattern" | cut -d ' ' -f 1 | sort -V | tail -n 1)
+	[ -n "$package" ] || return 1
+	rm -rf -- "$folder"
+	mkdir -p "$folder"
+	(cd "$folder" && apt-get download "$package") || return 1
+	dpkg-deb --fsys-tarfile "$folder"/*.deb | tar -xO --wildcards './boot/vmlinuz-*' > "$folder/vmlinuz" || return 1
+	mv -- "$folder/vmlinuz" "$out/vmlinuz"
+	rm -rf -- "$folder"
+}
+
 sanitize='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
 echo "KTAP version 1"
 mkdir -p "$out"
@@ -71,7 +89,8 @@ if build install CFLAGS='-O2 -Werror' DESTDIR="$out/installed" install &&
 	[ -x "$out/installed/usr/bin/luctl" ]; then rc=0; else rc=$?; fi
 verdict installs "$rc"
 include "" python3 "$source/tests/diagnostics.py" "$source" "$tree/kernel/liveupdate/format_table.c"
-include "" python3 "$source/tests/luctl.py" "$out/asan/luctl" "${LU_LUCTL_BARE:-$top/build/bare/arch/x86/boot/bzImage}"
+[ -n "${LU_LUCTL_KERNEL:-}" ] || distribution_kernel > "$out/log" 2>&1 || sed 's/^/# /' "$out/log"
+include "" python3 "$source/tests/luctl.py" "$out/asan/luctl" "${LU_LUCTL_KERNEL:-$out/vmlinuz}"
 include libc_alone_ python3 "$source/tests/luctl.py" "$out/bare/luctl"
 include "" "$out/asan/fuzz" "${LU_FUZZ:-20000}"
 echo "1..$number"
