@@ -23,7 +23,20 @@ overlay_files() {
 		done
 }
 
-series_patches() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$LU_TOP/patches/series"; }
+# The patches for this base: a line of patches/series may end in "since 6.12.N" or
+# "until 6.12.N", where the same edit looks different in older kernels.
+series_patches() {
+	local patch word version base
+
+	base=$(base_release)
+	sed -e 's/#.*//' "$LU_TOP/patches/series" | while read -r patch word version; do
+		case $word in
+		since) [ "${base##*.}" -ge "${version##*.}" ] || continue ;;
+		until) [ "${base##*.}" -le "${version##*.}" ] || continue ;;
+		esac
+		[ -z "$patch" ] || echo "$patch"
+	done
+}
 
 patch_has_diff() { grep -q '^diff --git ' "$LU_TOP/patches/$1"; }
 

@@ -134,6 +134,17 @@ test_patch_missing() {
 	return "$rc"
 }
 
+test_patch_of_some_bases() {
+	local rc=0
+
+	printf '%s\n' '0002-gone.patch until 6.12.116' '0001-ours.patch since 6.12.117' > "$work/copy/patches/series"
+	works series "$work/mbox" || rc=1
+	echo '0001-ours.patch until 6.12.116 # for old ones' > "$work/copy/patches/series"
+	refuses "kernel/ours.c: is in no topic of the series" series "$work/mbox" || rc=1
+	git -C "$work/copy" checkout -q patches
+	return "$rc"
+}
+
 test_overwriting_is_refused() {
 	echo 'int other;' > "$work/copy/kernel/a.c"
 	refuses "kernel/a.c: would overwrite a file of the base" series "$work/mbox"
