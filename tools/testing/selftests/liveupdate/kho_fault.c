@@ -185,7 +185,7 @@ static void after_all(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(first_preserve, "mem=2G flavour=debug append=kho=on timeout=120",
+LU_TEST(first_preserve, "mem=2G flavour=debug append=kho=on timeout=120 leaks=first",
 	first_preserve, after_all);
 
 /*

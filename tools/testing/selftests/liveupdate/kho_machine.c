@@ -305,7 +305,7 @@ LU_TEST(crash_after_update, "mem=1G flavour=prod append=kho=on append=crashkerne
 	"expect=sysrq\\x20triggered\\x20crash",
 	load_crash, load_crash, crash_kernel);
 LU_TEST(crash_after_update_debug, "mem=2G flavour=debug append=kho=on "
-	"append=crashkernel=768M expect=sysrq\\x20triggered\\x20crash",
+	"append=crashkernel=768M leaks=first expect=sysrq\\x20triggered\\x20crash",
 	load_crash, load_crash, crash_kernel);
 
 LU_MAIN

@@ -278,6 +278,13 @@ const char *lu_host(const char *fmt, ...)
 	return answer;
 }
 
+static bool has_word(const struct lu_case *c, const char *word)
+{
+	const char *p = strstr(c->machine, word);
+
+	return p && (p == c->machine || p[-1] == ' ');
+}
+
 static void next_kernel(const struct lu_case *c, struct lu_run *run)
 {
 	const char *image = run->image[0] ? run->image : "/boot/bzImage";
@@ -289,7 +296,7 @@ static void next_kernel(const struct lu_case *c, struct lu_run *run)
 			  run->state) < 2048, "the command line is too long");
 	ret = lu_kexec_load(image, cmdline, 0);
 	LU_CHECK(!ret, "kexec_file_load of %s: %s", image, strerror(-ret));
-	if (!run->stage && !lu_leaks_at_end(c->name))
+	if (!run->stage && has_word(c, "leaks=first"))
 		lu_kmemleak();
 	if (run->last)
 		run->last(run->last_arg);
@@ -311,13 +318,6 @@ static int run_stage(struct lu_case *c, int stage, const char *state)
 	if (stage + 1 < run.nr_stages)
 		next_kernel(c, &run);
 	return KSFT_PASS;
-}
-
-static bool has_word(const struct lu_case *c, const char *word)
-{
-	const char *p = strstr(c->machine, word);
-
-	return p && (p == c->machine || p[-1] == ' ');
 }
 
 /* As kselftest has it: what needs one kernel is run, the rest is skipped. */

@@ -29,6 +29,10 @@
  *	image=FLAVOUR		a further kernel at hand as /boot/bzImage.FLAVOUR
  *	program=NAME		a further program at hand as /lu/NAME
  *	timeout=60		seconds that it may take on a machine with KVM; scaled
+ *	leaks=last		which kernel of the case looks for leaks: the one in
+ *				which it ends or, with leaks=first, the one in which it
+ *				began, right before its jump. One, since a scan takes longer
+ *				than a boot
  *	expect=REGEX		a kernel report that is no failure; may be repeated
  *	own			a machine of its own even for a single stage
  *	fails=REGEX		the case is right when it fails with this reason (the

@@ -45,11 +45,6 @@ unsigned long long lu_clock(void)
 #endif
 }
 
-bool lu_leaks_at_end(const char *name)
-{
-	return strlen(name) % 2;
-}
-
 void lu_kmemleak(void)
 {
 	static const char kmemleak[] = "/sys/kernel/debug/kmemleak";

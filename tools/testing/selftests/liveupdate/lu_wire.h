@@ -10,8 +10,6 @@
 #ifndef LU_WIRE_H
 #define LU_WIRE_H
 
-#include <stdbool.h>
-
 #define LU_WIRE		"/dev/ttyS1"
 #define LU_WIRE_TAG	"@lu "
 
@@ -20,13 +18,7 @@ void __attribute__((format(printf, 1, 2))) lu_wire(const char *fmt, ...);
 /* The processor's own clock, which a kexec does not stop. */
 unsigned long long lu_clock(void);
 
-/*
- * Does this case look for leaks in its last kernel, or in its first one? Two scans and
- * the wait before them take longer than a boot of the debug kernel, so it is one of
- * the two: of many cases, half have it here and half there.
- */
-bool lu_leaks_at_end(const char *name);
-/* Scan for leaks where the kernel can; what it finds is in its log. */
+/* Scan for leaks where the kernel can, twice; what it finds is in its log. */
 void lu_kmemleak(void);
 
 #endif /* LU_WIRE_H */

@@ -156,7 +156,7 @@ static void each_after(struct lu_run *run)
 	LU_CHECK(!luo_log_count("luo_exercise: ", NULL, 0), "the exerciser complains");
 }
 
-LU_TEST(at_each_file, "mem=1G timeout=100 " LUO_ON, each_before, each_after);
+LU_TEST(at_each_file, "mem=1G timeout=100 leaks=first " LUO_ON, each_before, each_after);
 
 /* Tasks that do something while it is frozen, and is unfrozen again. */
 static _Atomic bool stop;

@@ -307,7 +307,7 @@ static void freeze_failed(struct lu_run *run)
 	}
 }
 
-LU_TEST(freeze_fails, MACHINE THREE, freeze_fails, freeze_failed);
+LU_TEST(freeze_fails, MACHINE THREE "leaks=first", freeze_fails, freeze_failed);
 
 /* The next kernel's user space */
 

@@ -46,6 +46,7 @@ class Spec:
     own: bool = False
     fails: str = ""
     bound: float = 0
+    leaks: str = "last"
 
     @classmethod
     def parse(cls, words):
@@ -61,6 +62,8 @@ class Spec:
                 setattr(spec, key, int(value))
             elif key == "bound":
                 spec.bound = float(value)
+            elif key == "leaks" and value in ("first", "last"):
+                spec.leaks = value
             elif key == "flavour":
                 spec.flavour = tuple(value.split(","))
             elif key in ("append", "qemu", "image", "program", "expect"):

@@ -201,7 +201,8 @@ class Runner:
             kernels[f"bzImage.{image}"] = self.images[image]
         wanted = {"lu_init", *spec.program} | {c.program for c in cases}
         programs = {p: self.programs[p] for p in wanted}
-        initrd.make(ramdisk, programs, [f"{c.program} {c.name}" for c in cases], kernels)
+        initrd.make(ramdisk, programs, [f"{c.program} {c.name} {c.spec.leaks}" for c in cases],
+                    kernels)
         ask = self.host_half(cases[0].program) if cases else None
         timed_out = Machine(spec, folder, self.images[flavour], ramdisk, accelerator.arguments,
                             append, ask=ask).run(limit, message)
