@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <linux/falloc.h>
+#include <linux/kernel-page-flags.h>
 #include <linux/loop.h>
 #include <linux/mempolicy.h>
 #include <sys/mount.h>
@@ -336,29 +337,89 @@ static void huge(struct lu_run *run)
 
 LU_TEST(huge_pages, "mem=1G " LUO_ON, huge, huge, huge);
 
-/* Of every order between, side by side in one file. */
+/* Of every order between, side by side in one file: a MiB of each. */
+#define ORDER_SIZE	(10 << 20)
+#define ORDER_MIN	2
+#define ORDER_MAX	8
+#define ORDER_AT(order)	(((order) - ORDER_MIN) << 20)
+
+static const char *order_file(int order, const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/transparent_hugepage/hugepages-%dkB/%s",
+		 4 << order, name);
+	return path;
+}
+
+/* Where a large folio of the file can be mapped whole. */
+static char *map_orders(int fd)
+{
+	char *room = mmap(NULL, ORDER_SIZE + PMD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	LU_CHECK(room != MAP_FAILED, "mmap: %m");
+	room = (char *)(((uintptr_t)room + PMD - 1) & -(uintptr_t)PMD);
+	LU_CHECK(mmap(room, ORDER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+		 room, "mmap: %m");
+	return room;
+}
+
+/* Each folio begins where it has to, and is as long. */
+static void check_folios(int fd)
+{
+	int pagemap = LU_OK(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	int flags = LU_OK(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
+	char *map = map_orders(fd);
+	uint64_t entry, flag;
+
+	for (int order = ORDER_MIN; order <= ORDER_MAX; order++) {
+		for (int page = 0; page < 1 << 8; page++) {
+			char *at = map + ORDER_AT(order) + page * PAGE;
+			bool head = !(page % (1 << order));
+
+			(void)*(volatile char *)at;
+			LU_EQ(pread(pagemap, &entry, 8, (uintptr_t)at / PAGE * 8), 8);
+			LU_CHECK(entry >> 63, "a page of order %d is not there", order);
+			entry &= (1ull << 55) - 1;
+			LU_EQ(pread(flags, &flag, 8, entry * 8), 8);
+			LU_CHECK(flag & 1ull << (head ? KPF_COMPOUND_HEAD : KPF_COMPOUND_TAIL),
+				 "page %d of order %d is no %s: %#llx", page, order,
+				 head ? "head" : "tail", (unsigned long long)flag);
+		}
+	}
+	munmap(map, ORDER_SIZE);
+	close(pagemap);
+	close(flags);
+}
+
 static int make_orders(void)
 {
 	int fd = LU_OK(memfd_create("orders", MFD_CLOEXEC));
+	char *map;
 
-	LU_OK(ftruncate(fd, 10 << 20));
-	for (int order = 2, at = 0; order <= 8; order++, at += 1 << 20) {
-		char path[128];
+	LU_OK(ftruncate(fd, ORDER_SIZE));
+	map = map_orders(fd);
+	for (int order = ORDER_MIN; order <= ORDER_MAX; order++) {
+		long long before = atoll(lu_read(order_file(order, "stats/shmem_alloc"))), nr;
 
-		snprintf(path, sizeof(path),
-			 "/sys/kernel/mm/transparent_hugepage/hugepages-%dkB/shmem_enabled",
-			 4 << order);
-		lu_write(path, "always");
-		luo_fill(fd, at, 1 << 20, 33);
-		lu_write(path, "never");
+		lu_write(order_file(order, "shmem_enabled"), "always");
+		/* write() takes pages of order 0 whatever is enabled, a fault does not. */
+		for (int at = 0; at < 1 << 20; at += PAGE)
+			map[ORDER_AT(order) + at] = 1;
+		lu_write(order_file(order, "shmem_enabled"), "never");
+		nr = atoll(lu_read(order_file(order, "stats/shmem_alloc"))) - before;
+		LU_EQ(nr, (1 << 20) / (PAGE << order));
 	}
-	luo_fill(fd, 7 << 20, 3 << 20, 33);
+	munmap(map, ORDER_SIZE);
+	luo_fill(fd, 0, ORDER_SIZE, 33);
+	check_folios(fd);
 	return fd;
 }
 
 static void check_orders(int fd)
 {
-	check_sized(fd, 10 << 20, 33);
+	check_sized(fd, ORDER_SIZE, 33);
+	check_folios(fd);
 }
 
 static const struct kind order_kinds[] = {
@@ -367,7 +428,7 @@ static const struct kind order_kinds[] = {
 
 static void orders(struct lu_run *run)
 {
-	if (access("/sys/kernel/mm/transparent_hugepage/hugepages-64kB/shmem_enabled", F_OK))
+	if (access(order_file(ORDER_MAX, "shmem_enabled"), F_OK))
 		lu_skip("no pages of intermediate order");
 	update(run, order_kinds, ARRAY_LEN(order_kinds));
 }
