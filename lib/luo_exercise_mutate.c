@@ -22,6 +22,9 @@
  *	flb		its first entry
  *
  * What cannot be done, for lack of a session for instance, is said in the log.
+ *
+ * Before that, at each kexec, damage asked for or not: an empty block in what LUO has
+ * written is an error in the log. This kernel's reader takes it, a mainline kernel panics.
  */
 
 #define pr_fmt(fmt) "luo_exercise: " fmt
@@ -35,6 +38,7 @@
 #include <linux/kho/abi/kexec_handover.h>
 #include <linux/kho/abi/luo.h>
 #include <linux/kho/abi/memfd.h>
+#include <linux/liveupdate.h>
 #include <linux/notifier.h>
 #include <linux/printk.h>
 #include <linux/reboot.h>
@@ -377,9 +381,39 @@ int ex_luo_mutations_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+static const struct kho_block_header_ser *ex_block(u64 phys, const char *what)
+{
+	const struct kho_block_header_ser *ser = ex_at(phys);
+
+	if (ser && !ser->count)
+		pr_err("an empty block of %s is handed over\n", what);
+	return ser;
+}
+
+/* Nothing leads to sessions before all of them are written. */
+static void ex_check_blocks(void)
+{
+	const struct kho_block_header_ser *block, *files;
+	const struct luo_session_ser *session;
+	struct luo_ser *root = ex_root();
+
+	if (!root)
+		return;
+	for (block = ex_block(root->sessions_pa, "sessions"); block;
+	     block = ex_block(block->next, "sessions")) {
+		session = (const void *)(block + 1);
+		for (u64 i = 0; i < block->count; i++) {
+			files = ex_block(session[i].file_set_ser.files, "files");
+			while (files)
+				files = ex_block(files->next, "files");
+		}
+	}
+}
+
 static int ex_at_reboot(struct notifier_block *nb, unsigned long action,
 			void *data)
 {
+	ex_check_blocks();
 	for (unsigned int i = 0; i < ex_nr_pending; i++) {
 		const struct ex_pending *p = &ex_pending[i];
 		int err = ex_damage(p);
@@ -400,6 +434,8 @@ static struct notifier_block ex_reboot_nb = {
 
 static int __init ex_mutate_init(void)
 {
+	if (!liveupdate_enabled())
+		return 0;
 	return register_reboot_notifier(&ex_reboot_nb);
 }
 late_initcall(ex_mutate_init);
