@@ -354,7 +354,8 @@ static void flb(struct lu_run *run)
 
 LU_TEST(root, MACHINE "flavour=prod", STAGES_24(root_1));
 LU_TEST(chain_of_sessions, MACHINE "flavour=prod", STAGES_24(root_2));
-LU_TEST(flbs, MACHINE "flavour=prod", STAGES_24(flb));
+LU_TEST(flbs, MACHINE "flavour=prod expect=test-flb-v0:\\x20found\\x20.*expected "
+	"expect=test-flb-v0:\\x20cannot\\x20be\\x20had", STAGES_24(flb));
 
 static const struct damage some_top[] = {
 	{ "root_format_old", ALL_LOST },

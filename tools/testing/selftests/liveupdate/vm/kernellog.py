@@ -13,6 +13,9 @@ REPORTS = re.compile("|".join((
     r"list_(add|del) corruption", r"refcount_t: ", r"soft lockup", r"hard LOCKUP", r"segfault at ",
     r"held lock freed", r"lock held when returning", r"sleeping function called",
     r"slab-out-of-bounds", r"possible memory leak", r"Initramfs unpacking failed",
+    # Errors of the test drivers, by all else that they say.
+    r"liveupdate test: .*(expected|cannot be) ",
+    r"luo_exercise: (?!mutation \S+$|a file of the previous kernel makes no sense)",
 )))
 STAMP = re.compile(r"^\[ *\d+\.\d+\](\[[^]]*\])? ?")
 
