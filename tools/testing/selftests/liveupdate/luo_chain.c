@@ -54,17 +54,35 @@ static void check_number(struct lu_run *run)
 	}
 }
 
+/* What the objects of lib/tests/liveupdate.c say of themselves: each of them so often. */
+static void check_objects(const char *what, int count)
+{
+	char text[64];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "test: liveupdate-test-flb-v%d: %s", i, what);
+		LU_CHECK(luo_log_count(text, NULL, 0) == count, "'%s' is there %d times, not %d",
+			 text, luo_log_count(text, NULL, 0), count);
+	}
+}
+
 static void simple(struct lu_run *run)
 {
+	bool last = run->stage + 1 == run->nr_stages;
 	int dev;
 
 	check_number(run);
 	dev = luo_open();
 	if (run->stage)
 		take(dev, "simple", 3, run->stage * 100);
+	luo_close(make(dev, "not this one", 2, 0));
 	/* C16: the device stays open over the jump. */
-	if (run->stage + 1 < run->nr_stages)
+	if (!last)
 		make(dev, "simple", 3, (run->stage + 1) * 100);
+	check_objects("found data", !!run->stage);
+	check_objects("finished", !!run->stage);
+	check_objects("preserved", last ? 1 : 2);
+	check_objects("unpreserved", 1);
 }
 
 LU_TEST(simple, BOTH, simple, simple, simple);
