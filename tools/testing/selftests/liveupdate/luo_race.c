@@ -63,6 +63,56 @@ static void replace_slot(uint64_t *rng, int fd)
 		close(old);
 }
 
+/*
+ * Sessions of the previous kernel, one page each. So many that some are left when the machine
+ * jumps, as nobody takes more than one in 10 ms.
+ */
+#define STOCK	300
+
+static const char *stock_name(int nr)
+{
+	static __thread char name[64];
+
+	snprintf(name, sizeof(name), "stock %d", nr);
+	return name;
+}
+
+static void make_stock(int device)
+{
+	for (int i = 0; i < STOCK; i++) {
+		int session = luo_create(device, stock_name(i));
+		int fd = luo_memfd("stock", 0, 4096, 5000 + i);
+
+		luo_preserve(session, fd, 0);
+		luo_close(fd);
+	}
+}
+
+static void check_stock(int session, int nr)
+{
+	int fd = luo_take(session, 0);
+
+	LU_EQ(luo_size(fd), 4096);
+	luo_verify(fd, 0, 4096, 5000 + nr);
+	luo_close(fd);
+}
+
+static bool may_take_stock(void)
+{
+	static _Atomic double last;
+	double now = luo_seconds(), before = last;
+
+	return now > before + 0.01 && atomic_compare_exchange_strong(&last, &before, now);
+}
+
+static int try_discard(int device, const char *name)
+{
+	struct liveupdate_ioctl_discard_session arg = { .size = sizeof(arg) };
+
+	strcpy((char *)arg.name, name);
+	return luo_ioctl(device, LIVEUPDATE_IOCTL_DISCARD_SESSION, &arg);
+}
+
 static void list_all(int fd, uint64_t *rng)
 {
 	struct liveupdate_session_info info[8];
@@ -88,7 +138,7 @@ static void list_all(int fd, uint64_t *rng)
 			ALLOW("list files", luo_ioctl(fd, LIVEUPDATE_IOCTL_LIST_FILES, &of),
 			      EBADF, ENOENT);
 		}
-	} while (arg.count);
+	} while (arg.count && pick(rng, 8));
 }
 
 static void look(int session)
@@ -118,7 +168,7 @@ static void one_op(uint64_t *rng, bool incoming)
 	int fd;
 
 	snprintf(name, sizeof(name), "race %u", pick(rng, SLOTS + 2));
-	switch (pick(rng, incoming ? 14 : 11)) {
+	switch (pick(rng, incoming ? 15 : 11)) {
 	case 0:
 	case 1:
 		fd = ALLOW("create", luo_try_create(dev, name), EEXIST, EBADF);
@@ -162,6 +212,8 @@ static void one_op(uint64_t *rng, bool incoming)
 			LU_EQ(errno, EPERM);
 		break;
 	case 11:
+		if (may_take_stock())
+			strcpy(name, stock_name(pick(rng, STOCK)));
 		fd = ALLOW("retrieve session", luo_try_retrieve(dev, name), ENOENT, EINVAL, EBADF);
 		if (fd >= 0)
 			replace_slot(rng, fd);
@@ -174,6 +226,11 @@ static void one_op(uint64_t *rng, bool incoming)
 	case 13:
 		if (!pick(rng, 10))
 			ALLOW("finish", luo_try_finish(session), STRANGER);
+		break;
+	case 14:
+		if (may_take_stock())
+			strcpy(name, stock_name(pick(rng, STOCK)));
+		ALLOW("discard", try_discard(dev, name), ENOENT, EINVAL, EBADF);
 		break;
 	}
 }
@@ -321,6 +378,7 @@ static void many_before(struct lu_run *run)
 	int device = luo_open();
 
 	make_quiet(device);
+	make_stock(device);
 	for (int i = 0; i < SLOTS + 2; i++) {
 		char name[64];
 		int session;
@@ -347,9 +405,25 @@ LU_TEST(incoming, PROD, many_before, many_after);
 LU_TEST(incoming_debug, DEBUG, many_before, many_after);
 
 /*
- * Against the jump. Threads go on; processes that hold sessions are killed and made
- * anew until the machine is gone. Whatever came over has to be in order.
+ * Against the jump. Threads go on; processes that hold sessions, outgoing ones and such as
+ * came, are killed and made anew until the machine is gone. Whatever came over has
+ * to be in order.
  */
+static void hold_stock(uint64_t *rng)
+{
+	int nr = pick(rng, STOCK);
+	int session = ALLOW("retrieve session", luo_try_retrieve(dev, stock_name(nr)), ENOENT,
+			    EINVAL);
+
+	if (session < 0)
+		return;
+	check_stock(session, nr);
+	usleep(pick(rng, 20000));
+	if (pick(rng, 2))
+		luo_finish(session);
+	luo_close(session);
+}
+
 static void hold(int nr)
 {
 	uint64_t rng = getpid();
@@ -358,6 +432,8 @@ static void hold(int nr)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (unsigned int i = 0; ; i++) {
+		if (with_incoming && !pick(&rng, 4))
+			hold_stock(&rng);
 		snprintf(name, sizeof(name), "held %d", nr);
 		session = luo_try_create(dev, name);
 		if (session < 0) {
@@ -403,27 +479,29 @@ static void *breeder(void *arg)
 	return arg;
 }
 
-/* Every session that came, and every file in it. */
-static void take_what_came(int device)
+/* Every session that came, and every file in it; the stock only if it is not raced for. */
+static void take_what_came(int device, bool leave_stock)
 {
-	struct liveupdate_session_info info[32];
+	static struct liveupdate_session_info info[STOCK + 32];
 	struct liveupdate_ioctl_list_sessions arg = {
 		.size = sizeof(arg), .direction = LIVEUPDATE_INCOMING,
-		.entries = (uintptr_t)info, .entry_size = sizeof(info[0]), .count = 32,
+		.entries = (uintptr_t)info, .entry_size = sizeof(info[0]), .count = ARRAY_LEN(info),
 	};
 
 	LU_EQ(luo_ioctl(device, LIVEUPDATE_IOCTL_LIST_SESSIONS, &arg), 0);
 	lu_note("%u sessions came", arg.count);
-	LU_CHECK(arg.count && arg.count < 32, "%u sessions came", arg.count);
+	LU_CHECK(arg.count >= STOCK && arg.count < ARRAY_LEN(info), "%u sessions came", arg.count);
 	for (unsigned int i = 0; i < arg.count; i++) {
 		const char *name = (char *)info[i].name;
 		int session, nr, fd;
 
 		LU_EQ(info[i].flags, 0);
-		if (!strcmp(name, "quiet"))
+		if (!strcmp(name, "quiet") || (leave_stock && !strncmp(name, "stock ", 6)))
 			continue;
 		session = luo_retrieve(device, name);
-		if (sscanf(name, "held %d", &nr) == 1) {
+		if (sscanf(name, "stock %d", &nr) == 1) {
+			check_stock(session, nr);
+		} else if (sscanf(name, "held %d", &nr) == 1) {
 			/* Preserved one after the other: none is missing in between. */
 			for (unsigned int f = 0; f < info[i].files; f++) {
 				fd = luo_take(session, f);
@@ -451,23 +529,25 @@ static void take_what_came(int device)
 
 static void against_jump(struct lu_run *run)
 {
+	bool last = run->stage + 1 == run->nr_stages;
 	pthread_t thread;
 
 	dev = luo_open();
 	if (run->stage) {
 		take_quiet(dev);
-		take_what_came(dev);
+		take_what_came(dev, !last);
 	}
-	if (run->stage + 1 == run->nr_stages)
+	if (last)
 		return;
 	make_quiet(dev);
-	start(false);
+	make_stock(dev);
+	start(run->stage);
 	LU_EQ(pthread_create(&thread, NULL, breeder, NULL), 0);
 	usleep(300000);
 }
 
 LU_TEST(against_the_jump, PROD "timeout=100", against_jump, against_jump, against_jump,
 	against_jump, against_jump);
-LU_TEST(against_the_jump_debug, DEBUG "timeout=100", against_jump, against_jump);
+LU_TEST(against_the_jump_debug, DEBUG "timeout=100", against_jump, against_jump, against_jump);
 
 LU_MAIN
