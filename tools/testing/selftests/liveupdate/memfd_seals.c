@@ -195,6 +195,8 @@ static void descriptor_before(struct lu_run *run)
 	luo_preserve(session, reopen(fd, O_RDONLY), 20);
 	fd = luo_memfd("x", 0, 8192, 21);
 	luo_preserve(session, reopen(fd, O_RDWR | O_APPEND | O_NONBLOCK), 21);
+	fd = luo_memfd("x", 0, 8192, 23);
+	luo_preserve(session, reopen(fd, O_WRONLY), 23);
 	/* The client's own flags and others of its descriptors do not matter. */
 	fd = luo_memfd("x", 0, 8192, 22);
 	LU_OK(fcntl(fd, F_SETFD, 0));
@@ -232,6 +234,18 @@ static void descriptor_after(struct lu_run *run)
 	LU_EQ(errno, EACCES);
 	LU_EQ(ftruncate(fd, 0), -1);
 	luo_verify(fd, 0, 8192, 20);
+	fd = luo_take(session, 23);
+	LU_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_WRONLY);
+	LU_EQ(pread(fd, buf, 1, 0), -1);
+	LU_EQ(errno, EBADF);
+	LU_CHECK(mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED,
+		 "a write-only descriptor can be mapped");
+	LU_EQ(errno, EACCES);
+	LU_EQ(pwrite(fd, "x", 1, 8191), 1);
+	fd = reopen(fd, O_RDONLY);
+	luo_verify(fd, 0, 4096, 23);
+	LU_EQ(pread(fd, buf, 8, 8190), 2);
+	LU_EQ(buf[1], 'x');
 	fd = luo_take(session, 21);
 	LU_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK), O_RDWR);
 	fd = luo_take(session, 22);
