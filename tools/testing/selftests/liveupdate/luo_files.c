@@ -208,6 +208,14 @@ static int make_kinds(struct kind *kind, int dev, int session)
 	return nr;
 }
 
+static bool has_kind(const struct kind *kind, int nr, const char *what)
+{
+	for (int i = 0; i < nr; i++)
+		if (!strcmp(kind[i].what, what))
+			return true;
+	return false;
+}
+
 static void unsupported(struct lu_run *run)
 {
 	int dev = luo_open(), session = luo_create(dev, "none"), nr, next, fd;
@@ -216,6 +224,7 @@ static void unsupported(struct lu_run *run)
 	(void)run;
 	nr = make_kinds(kind, dev, session);
 	LU_CHECK(nr >= 18, "only %d kinds of files", nr);
+	LU_CHECK(has_kind(kind, nr, "hugetlb memfd"), "no hugetlb memfd (CONFIG_HUGETLBFS)");
 	next = luo_next_fd();
 	fd = luo_memfd("x", 0, 4096, 1);
 	for (int i = 0; i < nr; i++) {

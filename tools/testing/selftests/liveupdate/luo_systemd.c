@@ -39,8 +39,7 @@ static bool is_session(int fd, char *name)
 	ssize_t n;
 	int ret = luo_try_name(fd, name);
 
-	if (ret)
-		LU_CHECK(ret == -ENOTTY || ret == -EINVAL, "GET_NAME: %s", strerror(-ret));
+	LU_CHECK(!ret || ret == -ENOTTY, "GET_NAME: %s", strerror(-ret));
 	LU_OK(fstatfs(fd, &fs));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	n = LU_OK(readlink(path, link, sizeof(link) - 1));
