@@ -83,7 +83,7 @@ static LIST_HEAD(luo_flbs);
 static unsigned int luo_nr_flbs;
 static u64 luo_flb_seq;
 
-/* Set at boot. */
+/* Set at boot; luo_flb_in if there is a table, be it without a sound entry. */
 static struct luo_flb_header_ser *luo_flb_table;
 static struct luo_flb_incoming *luo_flb_in;
 static unsigned int luo_nr_flb_in;
@@ -541,7 +541,7 @@ void luo_flb_file_finish(struct liveupdate_file_handler *fh)
  * Context: process context, may sleep, from initcalls on; not from a callback of
  * an FLB.
  * Return: 0; -EOPNOTSUPP if live update is off; -ENODATA if the previous kernel left
- * no FLB at all, or this one is finished; -ENOENT if it left none of this format;
+ * no table of FLBs, or this one is finished; -ENOENT if it left none of this format;
  * -ENODEV if the module of the FLB is about to go; or what retrieving it fails or
  * failed with
  */
@@ -554,7 +554,7 @@ int liveupdate_flb_get_incoming(struct liveupdate_flb *flb, void **objp)
 		return -EOPNOTSUPP;
 	in = luo_flb_in_of(flb);
 	if (!in)
-		return luo_nr_flb_in ? -ENOENT : -ENODATA;
+		return luo_flb_in ? -ENOENT : -ENODATA;
 
 	guard(mutex)(&in->lock);
 	err = luo_flb_retrieve(flb, in);
@@ -620,7 +620,7 @@ luo_flb_read_table(struct luo_flb_header_ser *table)
 	const struct luo_flb_ser *ser = luo_flb_entries(table);
 	enum luo_reject why = luo_check_flb_table(table);
 
-	if (why || !table->count)
+	if (why)
 		return why;
 	/* Nobody could tell what to do if this small piece of memory failed. */
 	luo_flb_in = kcalloc(table->count, sizeof(*luo_flb_in),

@@ -440,6 +440,7 @@ static struct luo_flb_ser *fill_table(struct kunit *test)
 static void flb_nothing_incoming(struct kunit *test)
 {
 	struct handler_test *t = test->priv;
+	struct luo_flb_ser *ser;
 	void *obj;
 
 	KUNIT_ASSERT_EQ(test, luo_flb_register(t->fh[0], t->flbs[0]), 0);
@@ -448,8 +449,17 @@ static void flb_nothing_incoming(struct kunit *test)
 	luo_flb_file_finish(t->fh[0]);
 	KUNIT_EXPECT_EQ(test, luo_flb_read_table(t->table), LUO_ACCEPTED);
 	KUNIT_EXPECT_EQ(test, liveupdate_flb_get_incoming(t->flbs[0], &obj),
-			-ENODATA);
+			-ENOENT);
 
+	luo_flb_forget_incoming();
+	ser = fill_table(test);
+	t->table->count = 1;
+	ser[0].name[0] = '\0';
+	KUNIT_EXPECT_EQ(test, luo_flb_read_table(t->table), LUO_ACCEPTED);
+	KUNIT_EXPECT_EQ(test, liveupdate_flb_get_incoming(t->flbs[0], &obj),
+			-ENOENT);
+
+	luo_flb_forget_incoming();
 	fill_table(test);
 	t->table->count = 1;
 	KUNIT_EXPECT_EQ(test, luo_flb_read_table(t->table), LUO_ACCEPTED);
