@@ -20,6 +20,7 @@
  *	folios		the first page of that array
  *	flb_table	the table of FLBs
  *	flb		its first entry
+ *	timeline	when each phase of the update was
  *
  * What cannot be done, for lack of a session for instance, is said in the log.
  *
@@ -38,6 +39,7 @@
 #include <linux/kho/abi/kexec_handover.h>
 #include <linux/kho/abi/luo.h>
 #include <linux/kho/abi/memfd.h>
+#include <linux/kho/abi/timeline.h>
 #include <linux/liveupdate.h>
 #include <linux/notifier.h>
 #include <linux/printk.h>
@@ -53,12 +55,12 @@
 
 enum ex_where {
 	EX_ROOT, EX_SESSION_BLOCK, EX_SESSION, EX_FILE_BLOCK, EX_FILE, EX_DATA,
-	EX_CHUNK, EX_FOLIOS, EX_FLB_TABLE, EX_FLB, EX_NR_WHERE,
+	EX_CHUNK, EX_FOLIOS, EX_FLB_TABLE, EX_FLB, EX_TIMELINE, EX_NR_WHERE,
 };
 
 static const char * const ex_where_str[EX_NR_WHERE] = {
 	"root", "session_block", "session", "file_block", "file", "data",
-	"chunk", "folios", "flb_table", "flb",
+	"chunk", "folios", "flb_table", "flb", "timeline",
 };
 
 /* What a field is decides what can be done to it. */
@@ -67,6 +69,7 @@ enum {
 	EX_COUNT = BIT(1),
 	EX_STRING = BIT(2),
 	EX_TOKEN = BIT(3),
+	EX_FLAGS = BIT(4),
 	EX_ANY = EX_ADDRESS | EX_COUNT | EX_STRING | EX_TOKEN,
 };
 
@@ -108,6 +111,8 @@ static const struct ex_field ex_fields[] = {
 	EX_FIELD("file_format", EX_FILE, EX_STRING, luo_file_ser, compatible),
 	EX_FIELD("file_data", EX_FILE, EX_ADDRESS, luo_file_ser, data),
 	EX_FIELD("file_token", EX_FILE, EX_TOKEN, luo_file_ser, token),
+	/* Bits of its first word. */
+	{ "folio_flags", EX_FOLIOS, EX_FLAGS, 0, sizeof(u64) },
 	EX_FIELD("flb_table_pages", EX_FLB_TABLE, EX_COUNT, luo_flb_header_ser,
 		 pgcnt),
 	EX_FIELD("flb_table_count", EX_FLB_TABLE, EX_COUNT, luo_flb_header_ser,
@@ -156,6 +161,7 @@ static const struct ex_how ex_hows[] = {
 	{ "binary", EX_STRING, EX_TEXT, 0, "\033[2J\n\"\377\001" },
 	{ "unknown", EX_STRING, EX_TEXT, 0, "unknown" },
 	{ "old", EX_STRING, EX_TEXT, 0, "luo-v4" },
+	{ "more", EX_FLAGS, EX_ADD, BIT_ULL(54) },
 	{ "twice", EX_ANY, EX_NEXT },
 };
 
@@ -189,13 +195,16 @@ static void *ex_at(u64 phys)
 	return phys ? phys_to_virt(phys) : NULL;
 }
 
-static struct luo_ser *ex_root(void)
+static void *ex_subtree(const char *name)
 {
 	u64 phys, len;
 
-	if (kho_fdt_find(kho_out.fdt, LUO_KHO_ENTRY_NAME, &phys, &len))
-		return NULL;
-	return ex_at(phys);
+	return kho_fdt_find(kho_out.fdt, name, &phys, &len) ? NULL : ex_at(phys);
+}
+
+static struct luo_ser *ex_root(void)
+{
+	return ex_subtree(LUO_KHO_ENTRY_NAME);
 }
 
 static struct luo_session_ser *ex_session(const struct ex_pending *p)
@@ -257,6 +266,8 @@ static void *ex_record(const struct ex_pending *p, enum ex_where where)
 		return table;
 	case EX_FLB:
 		return table && table->count ? table + 1 : NULL;
+	case EX_TIMELINE:
+		return ex_subtree(LUO_TIMELINE_KHO_ENTRY_NAME);
 	default:
 		return NULL;
 	}

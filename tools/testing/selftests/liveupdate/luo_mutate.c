@@ -418,23 +418,54 @@ static const struct {
 	{ "folios", 8, "2" },
 	{ "folios", 8, "-1" },
 	{ "folios", 8, "0x7ffffffffffff" },
+	{ "flags", 0, "more" },			/* of a folio whose pfn is sound */
 };
+
+/* And of the time line, one in each kernel. */
+static const struct {
+	unsigned int offset;
+	const char *value, *why;
+} timelines[] = {
+	{ 0, "0x1234567", "its version is not known" },
+	{ 32, "-1", "its stamps are not in order" },
+};
+
+static void check_timeline(const char *why)
+{
+	const char *text;
+	char line[96];
+
+	snprintf(line, sizeof(line), "luo: the time line of the last update is unknown: %s", why);
+	LU_CHECK(luo_log_count(line, NULL, 0) == 1, "no line '%s'", line);
+	text = lu_read(LUO_SYSFS "timeline");
+	LU_CHECK(strstr(text, "start unknown\n") && !strpbrk(text, "0123456789"),
+		 "it is told nevertheless: %s", text);
+}
 
 static void poke_all(struct lu_run *run)
 {
 	int next = run->stage * PER_KERNEL, nr = ARRAY_LEN(pokes), dev = luo_open(), ret, err;
 
 	if (run->stage) {
+		if (run->stage <= (int)ARRAY_LEN(timelines))
+			check_timeline(timelines[run->stage - 1].why);
 		take_one(dev, 0, true);
 		take_one(dev, SESSIONS - 1, true);
 		for (int v = 0; v < VICTIMS; v++) {
 			const int n = next - PER_KERNEL + v;
+			int lines = luo_log_count("memfd_luo: memfd at ", NULL, 0);
 
 			take_one(dev, 2 + 2 * v, true);
 			if (n < nr)
 				lu_note("%s at %u: %s", pokes[n].where, pokes[n].offset,
 					pokes[n].value);
 			err = take_one(dev, 1 + 2 * v, n >= nr);
+			if (err)
+				LU_CHECK(luo_log_count("memfd_luo: memfd at ", NULL, 0) > lines,
+					 "%s at %u, %s: no line about it", pokes[n].where,
+					 pokes[n].offset, pokes[n].value);
+			if (n < nr && !strcmp(pokes[n].where, "flags"))
+				LU_EQ(err, -EINVAL);
 			if (n < nr && !strcmp(pokes[n].value, UNKNOWN_SEAL))
 				LU_EQ(err, -EOPNOTSUPP);
 		}
@@ -445,10 +476,17 @@ static void poke_all(struct lu_run *run)
 	}
 	make_all(dev);
 	for (int v = 0; v < VICTIMS && next + v < nr; v++) {
-		ret = luo_ex_try("poke %s %u %s %d 0", pokes[next + v].where,
-				 pokes[next + v].offset, pokes[next + v].value, 1 + 2 * v);
+		if (!strcmp(pokes[next + v].where, "flags"))
+			ret = luo_ex_try("mutate folio_flags_%s %d 0", pokes[next + v].value,
+					 1 + 2 * v);
+		else
+			ret = luo_ex_try("poke %s %u %s %d 0", pokes[next + v].where,
+					 pokes[next + v].offset, pokes[next + v].value, 1 + 2 * v);
 		LU_CHECK(!ret, "poke %s: %s", pokes[next + v].where, strerror(-ret));
 	}
+	if (run->stage < (int)ARRAY_LEN(timelines))
+		luo_ex("poke timeline %u %s", timelines[run->stage].offset,
+		       timelines[run->stage].value);
 }
 
 LU_TEST(memfd_records, MACHINE "flavour=prod", poke_all, poke_all, poke_all);
