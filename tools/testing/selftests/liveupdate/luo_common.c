@@ -73,6 +73,24 @@ int luo_retrieve(int dev, const char *name)
 	return fd;
 }
 
+void luo_expect_enfile(int (*call)(int dev, const char *name), int dev, const char *name)
+{
+	static const char file_max[] = "/proc/sys/fs/file-max";
+	char old[32];
+	pid_t pid;
+
+	snprintf(old, sizeof(old), "%s", lu_read(file_max));
+	lu_write(file_max, "0");
+	pid = LU_OK(fork());
+	if (!pid) {
+		LU_OK(setresuid(1000, 1000, 1000));
+		LU_EQ(call(dev, name), -ENFILE);
+		_exit(0);
+	}
+	luo_reap(pid);
+	lu_write(file_max, old);
+}
+
 int luo_try_preserve(int session, int fd, uint64_t token)
 {
 	struct liveupdate_session_preserve_fd arg = {

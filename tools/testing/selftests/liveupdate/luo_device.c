@@ -459,6 +459,7 @@ static void no_descriptors(struct lu_run *run)
 	arg.size--;
 	LU_EQ(luo_ioctl(dev, CREATE, &arg), -EINVAL);
 	LU_OK(setrlimit(RLIMIT_NOFILE, &old));
+	luo_expect_enfile(luo_try_create, dev, "x");
 	luo_close(luo_create(dev, "x"));
 	luo_close(dev);
 }

@@ -16,6 +16,7 @@
 #define MACHINE	"mem=512M flavour=prod " LUO_ON
 
 #define RETRIEVE	LIVEUPDATE_IOCTL_RETRIEVE_SESSION
+#define OVERCOMMIT	"/proc/sys/vm/overcommit_"
 
 /* A session with @files files of 8 KiB: token i, seed i. */
 static int make(int dev, const char *name, int files)
@@ -67,6 +68,10 @@ static void errors_after(struct lu_run *run)
 		struct liveupdate_session_finish arg;
 		unsigned char tail[8];
 	} big = { .arg = { .size = sizeof(big) } };
+	struct {
+		struct liveupdate_session_preserve_fd arg;
+		unsigned char tail[8];
+	} preserve = { .tail = { 1, 1, 1, 1, 1, 1, 1, 1 } };
 	char name[LIVEUPDATE_SESSION_NAME_LENGTH + 1];
 	int dev = luo_open(), next = luo_next_fd(), session;
 	struct rlimit old, none;
@@ -85,6 +90,7 @@ static void errors_after(struct lu_run *run)
 	memset(name, 'x', 64);
 	name[64] = '\0';
 	LU_EQ(luo_try_retrieve(dev, name), -ENOENT);
+	luo_expect_enfile(luo_try_retrieve, dev, "errors");
 	LU_EQ(luo_next_fd(), next);
 
 	/* A faulting answer loses nothing (R6). */
@@ -100,8 +106,10 @@ static void errors_after(struct lu_run *run)
 
 	/* What is not for an incoming session, before its size and tail. */
 	LU_EQ(luo_try_preserve(session, 0, 77), -EINVAL);
-	LU_EQ(luo_ioctl(session, LIVEUPDATE_SESSION_UNPRESERVE_FD,
-			&(struct liveupdate_session_unpreserve_fd){ .size = 16 }), -EINVAL);
+	for (preserve.arg.size = 0; preserve.arg.size <= sizeof(preserve); preserve.arg.size++) {
+		LU_EQ(luo_ioctl(session, LIVEUPDATE_SESSION_PRESERVE_FD, &preserve), -EINVAL);
+		LU_EQ(luo_ioctl(session, LIVEUPDATE_SESSION_UNPRESERVE_FD, &preserve), -EINVAL);
+	}
 
 	/* ... and for a file. */
 	next = luo_next_fd();
@@ -121,6 +129,15 @@ static void errors_after(struct lu_run *run)
 	check_file(session, 1);
 	for (file.size = 0; file.size < sizeof(file); file.size++)
 		LU_EQ(luo_ioctl(session, LIVEUPDATE_SESSION_RETRIEVE_FD, &file), -EINVAL);
+
+	/* ENOSPC: no memory may be promised any more. It passes. */
+	lu_write(OVERCOMMIT "kbytes", "1");
+	lu_write(OVERCOMMIT "memory", "2");
+	for (int i = 0; i < 3; i++)
+		LU_EQ(luo_try_take(session, 0), -ENOSPC);
+	lu_write(OVERCOMMIT "memory", "0");
+	lu_write(OVERCOMMIT "ratio", "50");
+	check_file(session, 0);
 
 	/* Finish: size, tail, reserved. */
 	for (finish.size = 0; finish.size < sizeof(finish); finish.size++)
