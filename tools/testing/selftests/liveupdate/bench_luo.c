@@ -41,11 +41,8 @@ static void aim(const char *what, double value, const char *unit)
 /* A nanosecond is an instruction here. */
 static long long phase(const char *name)
 {
-	char key[32];
-	long long ns;
+	long long ns = lu_read_key(TIMELINE, name);
 
-	snprintf(key, sizeof(key), "%s ", name);
-	ns = lu_read_key(TIMELINE, key);
 	LU_CHECK(ns >= 0 && !strstr(lu_read(TIMELINE), "unknown"), "%s has no %s", TIMELINE,
 		 name);
 	return ns;
