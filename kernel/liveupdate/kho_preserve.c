@@ -386,27 +386,33 @@ void kho_unpreserve_free(void *mem)
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_free);
 
-struct kho_range {
-	u64 start;
-	u64 end;
-};
-
-static int kho_block_overlaps(unsigned long key, void *data)
+/* Is a block of @order preserved that has anything in [start, last]? */
+static bool kho_order_in_use(const struct kho_radix_view *view, u64 start,
+			     u64 last, unsigned int order)
 {
-	const struct kho_range *range = data;
-	unsigned int order;
-	phys_addr_t phys = kho_radix_decode_key(key, &order);
+	unsigned long end = kho_radix_encode_key(last, order) + 1;
+	struct kho_radix_cursor cursor = { .end = end };
+	unsigned long first, run_last;
 
-	return phys < range->end && range->start < phys + (PAGE_SIZE << order);
+	return kho_radix_next_run(view, &cursor,
+				  kho_radix_encode_key(start, order), &first,
+				  &run_last) &&
+	       first < end;
 }
 
 bool kho_range_in_use(u64 start, u64 end)
 {
-	static const struct kho_radix_walk_cb cb = { .leaf = kho_block_overlaps };
-	struct kho_range range = { start, end };
+	struct kho_radix_view view;
 
-	if (!kho_is_enabled() || !kho_out.tree.root)
+	if (!kho_is_enabled() || !kho_out.tree.root || start >= end)
 		return false;
-	return kho_scratch_overlap(start, end - start) ||
-	       kho_radix_walk_tree(&kho_out.tree, &cb, &range) > 0;
+	if (kho_scratch_overlap(start, end - start))
+		return true;
+
+	guard(mutex)(&kho_out.tree.lock);
+	view = kho_radix_view_of(&kho_out.tree);
+	for (unsigned int order = 0; order < 64 - PAGE_SHIFT; order++)
+		if (kho_order_in_use(&view, start, end - 1, order))
+			return true;
+	return false;
 }
