@@ -5,7 +5,8 @@
  *
  * No state. Each finding goes to a callback. Parameters are found as the kernel finds
  * them: in quotes or not, "-" for "_", the last one counts, and what follows "--" is
- * not for the kernel. Process context, may sleep; fails for lack of memory only.
+ * not for the kernel. What a bootconfig adds comes too late for any of them. Process
+ * context, may sleep; fails for lack of memory only.
  */
 #include <linux/array_size.h>
 #include <linux/cleanup.h>
@@ -39,14 +40,12 @@ static const char * const luo_iommu_params[] = {
  * @env: what by
  * @kho: is it on, as far as it was read
  * @liveupdate: the same
- * @unsure: there may be further parameters
  */
 struct luo_cmdline {
 	const char *text;
 	const struct luo_cmdline_env *env;
 	bool kho;
 	bool liveupdate;
-	bool unsure;
 };
 
 typedef int (*luo_param_fn)(struct luo_cmdline *line, const char *param,
@@ -191,8 +190,6 @@ static int luo_cmdline_param(struct luo_cmdline *line, const char *param,
 		luo_cmdline_bool(val, &line->kho);
 	else if (parameq(param, "liveupdate"))
 		luo_cmdline_bool(val, &line->liveupdate);
-	else if (parameq(param, "bootconfig"))
-		line->unsure = true;
 	else if (parameq(param, "mem") || parameq(param, "memmap"))
 		luo_cmdline_memory(line, param, val);
 	else if (parameq(param, "pci") && val)
@@ -217,12 +214,12 @@ static void luo_cmdline_switches(struct luo_cmdline *line)
 	if (!line->kho) {
 		why = "kexec handover would be off, and everything lost";
 		luo_cmdline_found(line, "kho=on is missing", NULL, why,
-				  !line->unsure);
+				  !line->env->unsure);
 	}
 	if (!line->liveupdate) {
 		why = "live update would be off, and no session could be retrieved";
 		luo_cmdline_found(line, "liveupdate=on is missing", NULL, why,
-				  !line->unsure);
+				  !line->env->unsure);
 	}
 }
 
@@ -233,7 +230,6 @@ int luo_cmdline_check(const char *cmdline, const struct luo_cmdline_env *env)
 		.env = env,
 		.kho = env->kho,
 		.liveupdate = env->liveupdate,
-		.unsure = env->unsure,
 	};
 	int err;
 

@@ -65,7 +65,7 @@ struct luo_image *luo_image_loaded(void);
  * @own: command line of this kernel
  * @kho: the next kernel has kexec handover on without kho=
  * @liveupdate: and live update without liveupdate=
- * @unsure: it may have further parameters
+ * @unsure: it has further parameters, which are not known
  * @pci: PCI devices are preserved
  * @in_use: does anything in [start, end) have to be memory of the next kernel?
  * @found: called for each finding: the parameter, and what it does. @loses is

@@ -79,7 +79,8 @@ static void switches(struct kunit *test)
 	expect(test, built_in, "kho=off", NO_KHO, 1);
 	/* Said, but not known. */
 	expect(test, unsure, "", NO_KHO NO_LUO, 0);
-	expect(test, none, "bootconfig", NO_KHO NO_LUO, 0);
+	/* What is in a bootconfig is read when it is too late for them. */
+	expect(test, none, "bootconfig", NO_KHO NO_LUO, 2);
 }
 
 static void memory(struct kunit *test)

@@ -7,6 +7,9 @@
 #include "formats_common.h"
 #include "luo_common.h"
 
+/* As in include/linux/liveupdate_format.h. */
+#define FLAG_CMDLINE	4
+
 static uint32_t get32(const struct formats_image *image, size_t at)
 {
 	uint32_t value;
@@ -91,6 +94,16 @@ void formats_rename(const struct formats_image *image, const char *from, const c
 
 	memset(entry->name, 0, sizeof(entry->name));
 	snprintf(entry->name, sizeof(entry->name), "%s", to);
+}
+
+void formats_jump_unsure(struct lu_run *run)
+{
+	struct formats_image image = formats_read("/boot/bzImage");
+
+	image.head->flags |= FLAG_CMDLINE;
+	strcpy(run->image, "/tmp/unsure");
+	formats_write(&image, run->image);
+	free(image.data);
 }
 
 int formats_refused(const char *session, unsigned long long token, const char *lacks)

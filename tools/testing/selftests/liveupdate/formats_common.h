@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct lu_run;
+
 /* As in include/linux/liveupdate_format.h. */
 struct formats_head {
 	char magic[16];
@@ -55,6 +57,12 @@ struct formats_entry *formats_entry(const struct formats_image *image, unsigned 
 /* The first one of that name; fails the case if there is none. */
 struct formats_entry *formats_find(const struct formats_image *image, const char *name);
 void formats_rename(const struct formats_image *image, const char *from, const char *to);
+
+/*
+ * The next kernel is the same, but has a command line built in, as its table has it:
+ * nobody knows what it lacks, so that it is not refused for that.
+ */
+void formats_jump_unsure(struct lu_run *run);
 
 /*
  * How often the log has it that this file of that session was refused for what the

@@ -316,8 +316,8 @@ static void command_line(struct lu_run *run)
 	/* What is behind "--" is not the kernel's. */
 	passes(cmdline(NULL, "-- kho=off liveupdate=off"));
 	passes(cmdline(NULL, "kho=off kho=on \"liveupdate=1\""));
-	/* There may be more of it than can be seen. */
-	passes(cmdline("liveupdate=on", "bootconfig"));
+	/* What is in a bootconfig comes too late. */
+	loses(cmdline("liveupdate=on", "bootconfig"), "liveupdate=on is missing: live update");
 
 	loses(cmdline(NULL, "mem=128M"), "mem=128M: it takes memory away");
 	passes(cmdline(NULL, "mem=64G"));
