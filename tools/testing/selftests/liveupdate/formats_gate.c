@@ -267,6 +267,20 @@ static void unknown(struct lu_run *run)
 
 LU_TEST(unknown, PROD, unknown);
 
+/* The same, from the start. */
+static void refuses_unknown(struct lu_run *run)
+{
+	int session = luo_create(luo_open(), "s");
+
+	luo_preserve(session, luo_ex_new(7), 1);
+	LU_EQ(load(without_table()), -EPROTONOSUPPORT);
+	LU_EQ(logged("liveupdate.unknown=refuse): the loaded kernel does not say"), 1);
+	LU_EQ(load(IMAGE), 0);
+	(void)run;
+}
+
+LU_TEST(refuses_unknown, PROD "append=liveupdate.unknown=refuse", refuses_unknown);
+
 /* lu_cmdline() without @word, and with @more. */
 static const char *cmdline(const char *word, const char *more)
 {
