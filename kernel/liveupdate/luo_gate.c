@@ -16,7 +16,8 @@
  * known: liveupdate.unknown= decides.
  *
  * The command line of the next kernel is looked at when it is loaded, and said what is
- * wrong with it; the reboot refuses it, if there is something to be lost.
+ * wrong with it. What would be lost by it is not preserved any more; the reboot refuses
+ * what was preserved before.
  *
  * Load and reboot have the kexec lock, so there is one walk at a time. A walk takes
  * time in proportion to the number of files: a format is looked up once.
@@ -241,30 +242,58 @@ static int luo_gate_walk(struct luo_image *next)
 	return gate.missing ? -EPROTONOSUPPORT : 0;
 }
 
-static void luo_gate_cmdline_load(void *arg, const char *what, const char *why,
-				  bool loses)
+static void luo_gate_cmdline_say(void *arg, const char *what, const char *why,
+				 bool loses)
 {
 	pr_warn("command line of the next kernel, %*pE: %s\n", (int)strlen(what),
 		what, why);
 }
 
+static void luo_gate_cmdline_note(void *arg, const char *what, const char *why,
+				  bool loses)
+{
+	struct luo_image *next = arg;
+
+	next->loses |= loses;
+}
+
+static void luo_gate_cmdline_file(void *arg, const char *what, const char *why,
+				  bool loses)
+{
+	struct luo_gate *gate = arg;
+
+	if (!loses)
+		return;
+	pr_err("session %*pE: the file with token %#llx cannot go over for the command line of the loaded kernel, %*pE: %s. Load it with another one\n",
+	       luo_text_len(gate->session->name), gate->session->name,
+	       gate->file->token, (int)strlen(what), what, why);
+	gate->missing++;
+}
+
 static void luo_gate_cmdline_freeze(void *arg, const char *what,
 				    const char *why, bool loses)
 {
-	unsigned int *lost = arg;
+	struct luo_gate *gate = arg;
 
 	if (!loses)
 		return;
 	pr_err("the update is called off for the command line of the next kernel, %*pE: %s. Load it with another one\n",
 	       (int)strlen(what), what, why);
-	++*lost;
+	gate->missing++;
 }
 
-static int luo_gate_cmdline(const struct luo_image *next, bool freeze)
+/* As if everything were preserved. */
+static bool luo_gate_all_in_use(u64 start, u64 end)
 {
-	unsigned int lost = 0, flags = next->table.flags;
+	return true;
+}
+
+static struct luo_cmdline_env luo_gate_env(const struct luo_image *next)
+{
 	bool known = next->kind == LUO_IMAGE_TABLE;
-	struct luo_cmdline_env env = {
+	unsigned int flags = next->table.flags;
+
+	return (struct luo_cmdline_env){
 		.own = saved_command_line,
 		/* What is not known is taken as mainline can be configured. */
 		.kho = !known || flags & LIVEUPDATE_FORMATS_KHO_ON,
@@ -272,17 +301,44 @@ static int luo_gate_cmdline(const struct luo_image *next, bool freeze)
 		.unsure = known && flags & LIVEUPDATE_FORMATS_CMDLINE,
 		.pci = luo_flb_is_preserved(LUO_FLB_PCI),
 		.in_use = kho_range_in_use,
-		.found = freeze ? luo_gate_cmdline_freeze : luo_gate_cmdline_load,
-		.arg = &lost,
 	};
+}
+
+/* Says all; and remembers whether it has to be looked at ever again. */
+static int luo_gate_cmdline_load(struct luo_image *next)
+{
+	struct luo_cmdline_env env = luo_gate_env(next);
 	int err;
 
 	if (!next->cmdline)
 		return 0;
+	env.found = luo_gate_cmdline_say;
 	err = luo_cmdline_check(next->cmdline, &env);
 	if (err)
 		return err;
-	return lost ? -EPROTONOSUPPORT : 0;
+	env.pci = true;
+	env.in_use = luo_gate_all_in_use;
+	env.found = luo_gate_cmdline_note;
+	env.arg = next;
+	return luo_cmdline_check(next->cmdline, &env);
+}
+
+/* @gate is for @found, and counts what is lost. */
+static int luo_gate_cmdline(struct luo_gate *gate,
+			    typeof_member(struct luo_cmdline_env, found) found)
+{
+	struct luo_cmdline_env env;
+	int err;
+
+	if (!gate->next->loses)
+		return 0;
+	env = luo_gate_env(gate->next);
+	env.found = found;
+	env.arg = gate;
+	err = luo_cmdline_check(gate->next->cmdline, &env);
+	if (err)
+		return err;
+	return gate->missing ? -EPROTONOSUPPORT : 0;
 }
 
 /* Not promised to survive, so that nothing is refused for them. */
@@ -310,7 +366,7 @@ static int luo_gate_load(struct luo_image *next)
 	if (err)
 		return err;
 	luo_gate_reserve_mem(next);
-	return luo_gate_cmdline(next, false);
+	return luo_gate_cmdline_load(next);
 }
 
 /**
@@ -357,12 +413,13 @@ err_destroy:
  *
  * From luo_file_preserve(). Does not wait for images that are being loaded.
  *
- * Return: 0, also if none is loaded; -EPROTONOSUPPORT
+ * Return: 0, also if none is loaded; -EPROTONOSUPPORT; -ENOMEM
  */
 int luo_gate_file(const struct luo_file *file)
 {
 	struct luo_gate gate = { .session = file->set->session };
 	struct luo_image *next;
+	int err;
 
 	luo_assert_held(file->set);
 
@@ -370,12 +427,18 @@ int luo_gate_file(const struct luo_file *file)
 	next = luo_image_loaded();
 	if (!next)
 		return 0;
-	if (next->kind != LUO_IMAGE_TABLE)
-		return luo_gate_unknown(next);
 	gate.next = next;
-	luo_gate_ask_root(&gate);
-	luo_gate_ask_file(&gate, file, U64_MAX);
-	return gate.missing ? -EPROTONOSUPPORT : 0;
+	if (next->kind == LUO_IMAGE_TABLE) {
+		luo_gate_ask_root(&gate);
+		luo_gate_ask_file(&gate, file, U64_MAX);
+		err = gate.missing ? -EPROTONOSUPPORT : 0;
+	} else {
+		err = luo_gate_unknown(next);
+	}
+	if (err)
+		return err;
+	gate.file = file;
+	return luo_gate_cmdline(&gate, luo_gate_cmdline_file);
 }
 
 /**
@@ -388,6 +451,7 @@ int luo_gate_file(const struct luo_file *file)
  */
 int luo_gate_freeze(const struct kimage *image)
 {
+	struct luo_gate gate = { };
 	struct luo_image *next;
 	int err;
 
@@ -398,5 +462,8 @@ int luo_gate_freeze(const struct kimage *image)
 	if (!next || !luo_sessions_outgoing())
 		return 0;
 	err = luo_gate_walk(next);
-	return err ?: luo_gate_cmdline(next, true);
+	if (err)
+		return err;
+	gate.next = next;
+	return luo_gate_cmdline(&gate, luo_gate_cmdline_freeze);
 }

@@ -34,6 +34,7 @@ enum luo_image_kind {
  * @why: LUO_IMAGE_UNSOUND: what is wrong with it
  * @table: LUO_IMAGE_TABLE: a copy of it
  * @cmdline: command line of the next kernel, NULL if it is not known
+ * @loses: it could lose something, by what is preserved
  * @said: that it is not known what it reads is in the log
  */
 struct luo_image {
@@ -43,6 +44,7 @@ struct luo_image {
 	const char *why;
 	struct format_table table;
 	char *cmdline;
+	bool loses;
 	bool said;
 };
 

@@ -128,10 +128,11 @@ struct liveupdate_ioctl_retrieve_session {
  * Return: 0, or -1 with errno EEXIST (the token is in use), EBADF, ENOENT (files of
  * this kind cannot be preserved), EBUSY (the object is preserved already, or its
  * session from the previous kernel is not finished), ENOSPC (too many files),
- * EPROTONOSUPPORT (a kernel is loaded by kexec that cannot take it over: the log
- * says what that lacks; load another one, or none, and try again), ENOMEM, or an
- * error that is specific to the kind of file. The token stays free then. After
- * EFAULT the file is preserved if the structure could be read, but not written.
+ * EPROTONOSUPPORT (a kernel is loaded by kexec that cannot take it over, or would lose
+ * it by its command line: the log says what that lacks, or the parameter; load another
+ * one, or none, and try again), ENOMEM, or an error that is specific to the kind of
+ * file. The token stays free then. After EFAULT the file is preserved if the structure
+ * could be read, but not written.
  */
 struct liveupdate_session_preserve_fd {
 	__u32 size;

@@ -316,6 +316,55 @@ static void passes(const char *line)
 	LU_EQ(luo_try_jump(), -EIO);
 }
 
+static unsigned long long phys_of(int memfd)
+{
+	char *mem = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_POPULATE, memfd, 0);
+	int fd = LU_OK(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	uint64_t entry;
+
+	LU_CHECK(mem != MAP_FAILED, "no memory");
+	LU_EQ(pread(fd, &entry, 8, (uintptr_t)mem / 4096 * 8), 8);
+	LU_CHECK(entry >> 63, "the page is not there");
+	close(fd);
+	munmap(mem, 4096);
+	return (entry & ((1ULL << 55) - 1)) * 4096;
+}
+
+/* It is loaded before there is anything to be lost: that is refused when it comes. */
+static void at_preserve_too(int dev)
+{
+	static const char away[] = "it takes memory away";
+	int session = luo_create(dev, "s"), memfd = luo_memfd("m", 0, 4096, 1), said;
+	char word[64];
+
+	/* This is said at once, nevertheless. */
+	said = logged("command line of the next kernel, liveupdate=on is missing");
+	LU_EQ(lu_kexec_load(IMAGE, cmdline("liveupdate=on", ""), 0), 0);
+	LU_EQ(logged("command line of the next kernel, liveupdate=on is missing"), said + 1);
+	luo_ex("clear");
+	LU_EQ(luo_try_preserve(session, luo_ex_new(2), 2), -EPROTONOSUPPORT);
+	luo_ex_expect("");
+	LU_EQ(logged("session s: the file with token 0x2 cannot go over for the command line of "
+		     "the loaded kernel, liveupdate=on is missing: live update would be off"), 1);
+
+	/* Once it is preserved, it stays where it is. */
+	LU_EQ(load(IMAGE), 0);
+	luo_preserve(session, memfd, 3);
+	luo_close(session);
+	snprintf(word, sizeof(word), "memmap=4K$%#llx", phys_of(memfd));
+	said = logged(away);
+	LU_EQ(lu_kexec_load(IMAGE, cmdline(NULL, word), 0), 0);
+	LU_EQ(logged(away), said);
+	session = luo_create(dev, "s");
+	luo_preserve(session, luo_ex_new(3), 2);
+	LU_EQ(luo_try_preserve(session, memfd, 3), -EPROTONOSUPPORT);
+	LU_EQ(logged(away), said + 1);
+	/* That one is not in the way of others any more. */
+	luo_preserve(session, luo_ex_new(4), 3);
+	LU_EQ(load(IMAGE), 0);
+	luo_preserve(session, memfd, 4);
+}
+
 static void command_line(struct lu_run *run)
 {
 	int dev = luo_open(), session = luo_create(dev, "s");
@@ -342,9 +391,8 @@ static void command_line(struct lu_run *run)
 	/* No PCI device is preserved. */
 	passes(cmdline(NULL, "pci=realloc,off iommu=off"));
 
-	/* Without sessions there is nothing to be lost; it is said nevertheless. */
 	luo_close(session);
-	LU_EQ(lu_kexec_load(IMAGE, cmdline("liveupdate=on", ""), 0), 0);
+	at_preserve_too(dev);
 	(void)run;
 }
 

@@ -106,6 +106,44 @@ static void cancel(struct lu_run *run)
 
 LU_TEST(cancel, MACHINE THREE "own", cancel);
 
+static int load_with(const char *more)
+{
+	char line[4096];
+
+	snprintf(line, sizeof(line), "%s %s", lu_cmdline(), more);
+	return lu_kexec_load("/boot/bzImage.prod", line, 0);
+}
+
+/* Command lines with which devices do not survive. */
+static void next_loses_devices(int dev)
+{
+	static const char * const words[] = { "pci=nommconf", "iommu=pt" };
+	int session = luo_create(dev, "loses");
+	char text[128];
+
+	LU_EQ(load_with("pci=nommconf"), 0);
+	LU_EQ(luo_log_count("pci=nommconf: ", NULL, 0), 0);
+	LU_EQ(luo_try_preserve(session, fds[0], TOKEN), -EPROTONOSUPPORT);
+	LU_EQ(luo_log_count("cannot go over for the command line of the loaded kernel, "
+			    "pci=nommconf: PCI devices", NULL, 0), 1);
+	check_state(edus.bdf[0], "none");
+
+	LU_EQ(load_with(""), 0);
+	luo_preserve(session, fds[0], TOKEN);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		LU_EQ(load_with(words[i]), 0);
+		snprintf(text, sizeof(text), "luo: command line of the next kernel, %s: ",
+			 words[i]);
+		LU_EQ(luo_log_count(text, NULL, 0), 1);
+		LU_EQ(luo_try_jump(), -EPROTONOSUPPORT);
+		snprintf(text, sizeof(text), "called off for the command line of the next kernel, "
+			 "%s: ", words[i]);
+		LU_EQ(luo_log_count(text, NULL, 0), 1);
+		check_state(edus.bdf[0], "outgoing");
+	}
+	luo_close(session);
+}
+
 /* The kernel that is loaded reads all, but not what the driver writes. */
 static void next_lacks_format(struct lu_run *run)
 {
@@ -125,7 +163,17 @@ static void next_lacks_format(struct lu_run *run)
 	LU_EQ(lu_kexec_load("/boot/bzImage.prod", lu_cmdline(), 0), 0);
 	luo_preserve(session, fds[0], TOKEN);
 	LU_EQ(lu_kexec_load("/tmp/lacks", lu_cmdline(), 0), -EPROTONOSUPPORT);
+	formats_rename(&image, "pci-lu-stub-v9", "pci-lu-stub-v1");
+	formats_rename(&image, "pci-state-v1", "pci-state-v9");
+	formats_write(&image, "/tmp/lacks");
+	LU_EQ(lu_kexec_load("/tmp/lacks", lu_cmdline(), 0), -EPROTONOSUPPORT);
+	LU_EQ(formats_refused("lacks", TOKEN, "does not read format pci-state-v1"), 1);
 	check_state(edus.bdf[0], "outgoing");
+	luo_close(session);
+
+	next_loses_devices(dev);
+	/* Nothing was frozen. */
+	check_history(edus.bdf[0], "prepare cancel prepare cancel prepare cancel prepare cancel ");
 	check_works(0);
 }
 
