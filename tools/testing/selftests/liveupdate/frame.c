@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
@@ -107,5 +108,65 @@ static void asks_host(struct lu_run *run)
 }
 
 LU_TEST(host, "own", asks_host);
+
+/* There is no shell for popen(). */
+static FILE *popen_program(const char *path)
+{
+	int out[2];
+	pid_t pid;
+
+	LU_OK(pipe(out));
+	pid = LU_OK(fork());
+	if (!pid) {
+		dup2(out[1], 1);
+		execl(path, path, (char *)NULL);
+		_exit(1);
+	}
+	close(out[1]);
+	return fdopen(out[0], "r");
+}
+
+/* A program without arguments: nothing fails for what the machine is. */
+static int by_hand(int *skipped)
+{
+	FILE *f = popen_program("/lu/luo_device");
+	char line[512];
+	int passed = 0;
+
+	LU_CHECK(f && fgets(line, sizeof(line), f) && !strcmp(line, "TAP version 13\n"),
+		 "it is no test");
+	*skipped = 0;
+	while (fgets(line, sizeof(line), f)) {
+		LU_CHECK(strncmp(line, "not ok ", 7), "%s", line);
+		*skipped += !strncmp(line, "ok ", 3) && strstr(line, "# SKIP ");
+		passed += !strncmp(line, "ok ", 3) && !strstr(line, "# SKIP ");
+	}
+	fclose(f);
+	return passed;
+}
+
+static void by_hand_off(struct lu_run *run)
+{
+	int skipped;
+
+	LU_EQ(by_hand(&skipped), 0);
+	LU_CHECK(skipped, "nothing was skipped");
+	(void)run;
+}
+
+LU_TEST(by_hand_off, "own flavour=prod program=luo_device", by_hand_off);
+
+static void by_hand_on(struct lu_run *run)
+{
+	int skipped;
+
+	LU_CHECK(by_hand(&skipped), "nothing was run");
+	LU_CHECK(skipped, "nothing was skipped");
+	(void)run;
+}
+
+LU_TEST(by_hand_on,
+	"own flavour=prod program=luo_device append=kho=on append=liveupdate=on",
+	by_hand_on);
 
 LU_MAIN

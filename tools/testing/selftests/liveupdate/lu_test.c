@@ -29,6 +29,8 @@
 #include "lu_wire.h"
 
 static struct lu_case *cases, **cases_tail = &cases;
+/* Not in the VM runner: what the machine lacks is no failure. */
+static bool by_hand;
 
 void lu_register(struct lu_case *c)
 {
@@ -88,6 +90,13 @@ void lu_skip(const char *fmt, ...)
 	printf("\n");
 	fflush(stdout);
 	_exit(KSFT_SKIP);
+}
+
+/* Before a file is opened that a machine may not have. */
+static void need(const char *path)
+{
+	if (by_hand && access(path, F_OK))
+		lu_skip("there is no %s", path);
 }
 
 /* The value of @key in @run's state and, at @end, where it stops. */
@@ -156,6 +165,7 @@ const char *lu_read(const char *path)
 	free(text);
 	text = malloc(room);
 	LU_CHECK(text, "no memory for %s", path);
+	need(path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	LU_CHECK(fd >= 0, "%s: %m", path);
 	while ((n = read(fd, text + size, room - size - 1)) > 0) {
@@ -174,8 +184,10 @@ const char *lu_read(const char *path)
 
 void lu_write(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd;
 
+	need(path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	LU_CHECK(fd >= 0, "%s: %m", path);
 	LU_CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s: %m", path);
 	close(fd);
@@ -235,6 +247,8 @@ int lu_kexec_load(const char *image, const char *cmdline, unsigned long flags)
 	static const char initrd[] = "/sys/firmware/initrd";
 	int kernel_fd, initrd_fd, ret = 0;
 
+	need(image);
+	need(initrd);
 	kernel_fd = open(image, O_RDONLY | O_CLOEXEC);
 	LU_CHECK(kernel_fd >= 0, "%s: %m", image);
 	initrd_fd = open(initrd, O_RDONLY | O_CLOEXEC);
@@ -254,6 +268,8 @@ const char *lu_host(const char *fmt, ...)
 	va_list args;
 	size_t len;
 
+	if (by_hand)
+		lu_skip("there is a host only in the VM runner");
 	if (!wire) {
 		wire = fopen(LU_WIRE, "r+");
 		LU_CHECK(wire, "%s: %m (there is a host only in the VM runner)", LU_WIRE);
@@ -320,23 +336,90 @@ static int run_stage(struct lu_case *c, int stage, const char *state)
 	return KSFT_PASS;
 }
 
-/* As kselftest has it: what needs one kernel is run, the rest is skipped. */
+/* Does the command line have these words? A blank in a machine's word is \\x20. */
+static bool on_cmdline(const char *words)
+{
+	static char line[4096], want[512];
+	char *p;
+
+	snprintf(line, sizeof(line), " %s", lu_read("/proc/cmdline"));
+	line[strcspn(line, "\n")] = ' ';
+	snprintf(want, sizeof(want), " %s ", words);
+	while ((p = strstr(want, "\\x20"))) {
+		*p = ' ';
+		memmove(p + 1, p + 4, strlen(p + 4) + 1);
+	}
+	return strstr(line, want);
+}
+
+static unsigned long long memory_size(const char *text)
+{
+	char *end;
+	unsigned long long size = strtoull(text, &end, 10);
+
+	return size << (*end == 'G' ? 30 : 20);
+}
+
+/* Does this machine have what a word of lu_test.h asks for? */
+static bool word_fits(const char *word)
+{
+	size_t key = strcspn(word, "=");
+	const char *value = word + key + !!word[key];
+
+	if (!strncmp(word, "append=", key + 1))
+		return on_cmdline(value) &&
+		       (strcmp(value, "liveupdate=on") || !access("/dev/liveupdate", F_OK));
+	if (!strncmp(word, "mem=", key + 1))
+		/* Some of it is the kernel's. */
+		return sysconf(_SC_PHYS_PAGES) >= (long)(memory_size(value) / 4096 / 4 * 3);
+	if (!strncmp(word, "cpus=", key + 1))
+		return sysconf(_SC_NPROCESSORS_ONLN) >= atoi(value);
+	if (!strncmp(word, "flavour=", key + 1))
+		return strstr(value, "prod");
+	if (!strncmp(word, "numa=", key + 1))
+		return !strcmp(value, "1");
+	return !strncmp(word, "timeout=", key + 1) || !strncmp(word, "leaks=", key + 1);
+}
+
+/* The first thing that keeps a case from this machine, for a SKIP; NULL if there is none. */
+static const char *unfit(const struct lu_case *c)
+{
+	static const char * const switches[] = { "kho=on", "liveupdate=on" };
+	static char words[1024];
+	char *word, *save;
+
+	if (c->stage[1])
+		return "a machine of its own";
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
+		if (on_cmdline(switches[i]) && !strstr(c->machine, switches[i]))
+			return i ? "a kernel without liveupdate=on" : "a kernel without kho=on";
+	snprintf(words, sizeof(words), "%s", c->machine);
+	for (word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		if (!word_fits(word))
+			return strcmp(word, "own") ? word : "a machine of its own";
+	return NULL;
+}
+
+/* As kselftest has it: what can run on this machine is run, the rest is skipped. */
 static int run_here(void)
 {
 	struct lu_case *c;
 	int nr = 0;
 
+	by_hand = true;
 	for (c = cases; c; c = c->next)
 		nr++;
 	ksft_print_header();
+	if (geteuid())
+		ksft_exit_skip("only root can run them\n");
 	ksft_set_plan(nr);
 	for (c = cases; c; c = c->next) {
+		const char *lacks = unfit(c);
 		int status;
 		pid_t pid;
 
-		if (c->stage[1] || has_word(c, "own") || has_word(c, "fails=")) {
-			ksft_test_result_skip("%s: needs a machine of its own: ./lu check\n",
-					      c->name);
+		if (lacks) {
+			ksft_test_result_skip("%s: needs %s: ./lu check\n", c->name, lacks);
 			continue;
 		}
 		fflush(stdout);

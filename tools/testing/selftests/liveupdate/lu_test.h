@@ -13,9 +13,9 @@
  *	LU_TEST(crosses, "mem=512M", before, after);
  *	LU_MAIN
  *
- * Run by hand the program runs its one-stage cases and skips the others,
- * as kselftest wants it. The VM runner (vm/run.py) reads the cases with
- * --describe and has lu_init run each stage with --stage.
+ * Run by hand, as kselftest does it, the program runs its one-stage cases that this
+ * very machine fits, and skips the others with the reason. The VM runner (vm/run.py)
+ * reads the cases with --describe and has lu_init run each stage with --stage.
  *
  * The machine is words, each with a default:
  *
