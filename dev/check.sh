@@ -17,7 +17,7 @@ kunit_suites() {
 }
 
 cmd_check() {
-	local args=() patterns=() flavour wanted f
+	local args=() patterns=() name flavour wanted f
 
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -32,6 +32,8 @@ cmd_check() {
 		esac
 		shift
 	done
+	[ -z "${LU_OTHER:-}" ] || [ -f "$LU_OTHER" ] ||
+		die "check: LU_OTHER=$LU_OTHER: there is no such bzImage"
 	need_packages "to run VMs" "${PACKAGES_VM[@]}" "${PACKAGES_CHECK[@]}"
 	take_lock
 	prepare_tree
@@ -47,9 +49,15 @@ cmd_check() {
 		return 0
 	fi
 	wanted=$("$LU_TESTS/vm/run.py" "${args[@]}" --needs -- "${patterns[@]}")
-	for flavour in $wanted; do
+	for name in $wanted; do
+		if [ "$name" = other ] && [ -n "${LU_OTHER:-}" ]; then
+			args+=(--image "other=$(realpath -e -- "$LU_OTHER")")
+			continue
+		fi
+		# Without another kernel, the flavour that differs most.
+		flavour=${name/#other/debug}
 		build_kernel "$flavour"
-		args+=(--image "$flavour=$LU_OUT/$flavour/arch/x86/boot/bzImage")
+		args+=(--image "$name=$LU_OUT/$flavour/arch/x86/boot/bzImage")
 	done
 	"$LU_TESTS/vm/run.py" "${args[@]}" -- "${patterns[@]}" 9>&-
 }

@@ -26,7 +26,8 @@
  *	append=ARG		a kernel argument; may be repeated
  *	qemu=ARG		an argument for QEMU; may be repeated, $DIR is the run's folder
  *	device=ARG		short for qemu=-device qemu=ARG
- *	image=FLAVOUR		a further kernel at hand as /boot/bzImage.FLAVOUR
+ *	image=FLAVOUR		a further kernel at hand as /boot/bzImage.FLAVOUR; "other" is
+ *				the one that LU_OTHER names, or debug
  *	program=NAME		a further program at hand as /lu/NAME
  *	timeout=60		seconds that it may take on a machine with KVM; scaled
  *	leaks=last		which kernel of the case looks for leaks: the one in
