@@ -137,6 +137,7 @@ void kho_block_set_init(struct kho_block_set *bs, size_t entry_size)
 	};
 	WARN_ON_ONCE(!bs->count_per_block);
 }
+EXPORT_SYMBOL_GPL(kho_block_set_init);
 
 /**
  * kho_block_set_grow - make room for records
@@ -178,6 +179,7 @@ err_shrink:
 	kho_block_shrink_to(bs, before);
 	return err;
 }
+EXPORT_SYMBOL_GPL(kho_block_set_grow);
 
 /**
  * kho_block_set_shrink - give up room that is not needed
@@ -195,6 +197,7 @@ void kho_block_set_shrink(struct kho_block_set *bs, u64 count)
 	if (needed < bs->nblocks)
 		kho_block_shrink_to(bs, needed);
 }
+EXPORT_SYMBOL_GPL(kho_block_set_shrink);
 
 /* The blocks stay where they are, as if they had never been in the set. */
 static void kho_block_forget(struct kho_block_set *bs)
@@ -285,6 +288,7 @@ err_forget:
 	kho_block_forget(bs);
 	return err;
 }
+EXPORT_SYMBOL_GPL(kho_block_set_restore);
 
 /**
  * kho_block_set_destroy - free all blocks
@@ -294,6 +298,7 @@ void kho_block_set_destroy(struct kho_block_set *bs)
 {
 	kho_block_shrink_to(bs, 0);
 }
+EXPORT_SYMBOL_GPL(kho_block_set_destroy);
 
 /**
  * kho_block_set_clear - remove all records, but keep the room
@@ -308,6 +313,7 @@ void kho_block_set_clear(struct kho_block_set *bs)
 		memset(block->ser + 1, 0, KHO_BLOCK_SIZE - sizeof(*block->ser));
 	}
 }
+EXPORT_SYMBOL_GPL(kho_block_set_clear);
 
 /**
  * kho_block_set_it_init - go before the first entry
@@ -322,6 +328,7 @@ void kho_block_set_it_init(struct kho_block_set_it *it,
 					     list);
 	it->i = 0;
 }
+EXPORT_SYMBOL_GPL(kho_block_set_it_init);
 
 /* To the next block if entry @it->i is beyond @limit. False at the very end. */
 static bool kho_block_set_it_settle(struct kho_block_set_it *it, u64 limit)
@@ -352,6 +359,7 @@ void *kho_block_set_it_reserve_entry(struct kho_block_set_it *it)
 	it->block->ser->count = it->i + 1;
 	return kho_block_entry(it->bs, it->block, it->i++);
 }
+EXPORT_SYMBOL_GPL(kho_block_set_it_reserve_entry);
 
 /**
  * kho_block_set_it_read_entry - next entry, for reading
@@ -373,6 +381,7 @@ void *kho_block_set_it_read_entry(struct kho_block_set_it *it)
 		return NULL;
 	return kho_block_entry(bs, it->block, it->i++);
 }
+EXPORT_SYMBOL_GPL(kho_block_set_it_read_entry);
 
 /**
  * kho_block_set_it_prev - one entry back
@@ -395,3 +404,4 @@ void *kho_block_set_it_prev(struct kho_block_set_it *it)
 	}
 	return kho_block_entry(it->bs, it->block, --it->i);
 }
+EXPORT_SYMBOL_GPL(kho_block_set_it_prev);
