@@ -23,7 +23,7 @@ build_key() { # FLAVOUR
 build_steps() { sed -n "s/^$1 //p" "$LU_DEV/build-steps"; }
 
 compile_kernel() { # OUT
-	kernel_make "$1" bzImage
+	kernel_make "$1" bzImage modules
 }
 
 configure_kernel() { # FLAVOUR

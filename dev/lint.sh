@@ -140,7 +140,7 @@ lint_arm64() {
 	local out=$LU_OUT/arm64 log=$LU_LOGS/arm64.log fragment=$LU_OUT/arm64/.lu-fragment
 
 	mkdir -p "$out"
-	grep -vhE "EXERCISE|TEST_KEXEC" "$LU_TESTS"/config "$LU_TESTS"/config.{kho,luo,arm64} > "$fragment"
+	grep -vhE "EXERCISE|TEST_KEXEC|TEST_MODULE" "$LU_TESTS"/config "$LU_TESTS"/config.{kho,luo,arm64} > "$fragment"
 	(
 		export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 		kernel_make "$out" -s KCONFIG_ALLCONFIG="$fragment" allnoconfig
@@ -203,7 +203,7 @@ arm64_objects() {
 		for patch in $(series_patches); do
 			sed -n 's,^+++ b/\(.*\.c\)$,\1,p' "$LU_TOP/patches/$patch"
 		done | grep -E '^(kernel|mm|drivers|lib|arch/arm64)/'
-	} | grep -vE '(_kunit|test_.*|(kho|luo)_exercise.*)\.c$|^drivers/(pci|usb)/' | sort -u | sed 's/\.c$/.o/'
+	} | grep -vE '(_kunit|_module|test_.*|(kho|luo)_exercise.*)\.c$|^drivers/(pci|usb)/' | sort -u | sed 's/\.c$/.o/'
 }
 
 # The exported series is the tree: nothing missing, nothing stale, git am takes it.

@@ -29,6 +29,7 @@
  *	image=FLAVOUR		a further kernel at hand as /boot/bzImage.FLAVOUR; "other" is
  *				the one that LU_OTHER names, or debug
  *	program=NAME		a further program at hand as /lu/NAME
+ *	module=DIR/NAME.ko	a module of the kernel's at hand as /lu/NAME.ko
  *	timeout=60		seconds that it may take on a machine with KVM; scaled
  *	leaks=last		which kernel of the case looks for leaks: the one in
  *				which it ends or, with leaks=first, the one in which it

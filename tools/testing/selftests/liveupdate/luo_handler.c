@@ -4,6 +4,8 @@
  * callbacks are called, in which order, and what is undone when one of them fails.
  */
 #define _GNU_SOURCE
+#include <sys/syscall.h>
+
 #include "luo_common.h"
 
 #define MACHINE	"mem=1G " LUO_ON
@@ -372,5 +374,76 @@ static void flb_after(struct lu_run *run)
 }
 
 LU_TEST(flb_is_counted_in_files, PROD, flb_before, flb_after);
+
+/* A handler and an FLB in a module, which is pinned by what is preserved and by nothing else. */
+#define MODULE		"liveupdate_module"
+#define MODULE_FILE	"/sys/kernel/debug/" MODULE
+#define MODULE_VALUE	"4711\n"
+
+static void add_module(void)
+{
+	int fd = LU_OK(open("/lu/" MODULE ".ko", O_RDONLY | O_CLOEXEC));
+
+	LU_OK(syscall(SYS_finit_module, fd, "", 0));
+	close(fd);
+}
+
+static int remove_module(void)
+{
+	return syscall(SYS_delete_module, MODULE, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static void preserve_of_module(int session, uint64_t token)
+{
+	int fd = LU_OK(open(MODULE_FILE, O_RDONLY | O_CLOEXEC));
+
+	luo_preserve(session, fd, token);
+	luo_close(fd);
+}
+
+static void module_before(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "module");
+
+	add_module();
+	LU_EQ(remove_module(), 0);
+	add_module();
+	preserve_of_module(session, 1);
+	LU_EQ(remove_module(), -EWOULDBLOCK);
+	luo_close(session);
+	LU_EQ(remove_module(), 0);
+
+	add_module();
+	lu_write(MODULE_FILE, MODULE_VALUE);
+	session = luo_create(dev, "module");
+	preserve_of_module(session, 1);
+	preserve_of_module(session, 2);
+	LU_EQ(remove_module(), -EWOULDBLOCK);
+	(void)run;
+}
+
+static void module_after(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_retrieve(dev, "module"), fd;
+	char text[16] = "";
+
+	/* They wait for it. */
+	LU_EQ(luo_try_take(session, 1), -ENOENT);
+	add_module();
+	fd = luo_take(session, 1);
+	LU_EQ(read(fd, text, sizeof(text) - 1), strlen(MODULE_VALUE));
+	LU_CHECK(!strcmp(text, MODULE_VALUE), "it holds %s", text);
+	luo_close(fd);
+	LU_EQ(remove_module(), -EWOULDBLOCK);
+	LU_EQ(luo_log_count("liveupdate module: ", NULL, 0), 0);
+	/* The second one was never retrieved. */
+	luo_finish(session);
+	LU_EQ(luo_log_count("liveupdate module: the object is finished", NULL, 0), 1);
+	LU_EQ(luo_log_count("liveupdate module: ", NULL, 0), 1);
+	LU_EQ(remove_module(), 0);
+	(void)run;
+}
+
+LU_TEST(module, PROD "module=lib/tests/liveupdate_module.ko", module_before, module_after);
 
 LU_MAIN

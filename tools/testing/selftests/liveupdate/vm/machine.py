@@ -41,6 +41,7 @@ class Spec:
     qemu: list = field(default_factory=list)
     image: list = field(default_factory=list)
     program: list = field(default_factory=list)
+    module: list = field(default_factory=list)
     timeout: int = 60
     expect: list = field(default_factory=list)
     own: bool = False
@@ -66,7 +67,7 @@ class Spec:
                 spec.leaks = value
             elif key == "flavour":
                 spec.flavour = tuple(value.split(","))
-            elif key in ("append", "qemu", "image", "program", "expect"):
+            elif key in ("append", "qemu", "image", "program", "module", "expect"):
                 getattr(spec, key).append(value)
             elif key == "device":
                 spec.qemu += ["-device", value]
@@ -79,7 +80,7 @@ class Spec:
     def shape(self):
         """Cases of equal shape can share a machine."""
         return (self.mem, self.cpus, self.numa, tuple(self.append), tuple(self.qemu),
-                tuple(self.image), tuple(self.program))
+                tuple(self.image), tuple(self.program), tuple(self.module))
 
     def numa_arguments(self):
         if self.numa == "1":

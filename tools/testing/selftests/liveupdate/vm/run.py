@@ -201,6 +201,10 @@ class Runner:
             kernels[f"bzImage.{image}"] = self.images[image]
         wanted = {"lu_init", *spec.program} | {c.program for c in cases}
         programs = {p: self.programs[p] for p in wanted}
+        for module in spec.module:
+            # What is built beside the image, that is arch/x86/boot/bzImage.
+            build = os.path.join(os.path.dirname(self.images[flavour]), "../../..")
+            programs[os.path.basename(module)] = os.path.join(build, module)
         initrd.make(ramdisk, programs, [f"{c.program} {c.name} {c.spec.leaks}" for c in cases],
                     kernels)
         ask = self.host_half(cases[0].program) if cases else None
