@@ -14,9 +14,9 @@
  * back must not be lost for what is next.
  *
  * This process keeps the session. It begins with an @, so that systemd leaves it alone at
- * the end of a shutdown, and passes on what signals it gets. After a SIGTERM it stays when
- * the program has ended: that is how a shutdown begins, and the session has to last until
- * the jump.
+ * the end of a shutdown, and passes on what signals it gets. The session has to last until
+ * the jump. So it stays when the program has ended after a SIGTERM, which is how a shutdown
+ * begins, or at the end of systemd's, which ends the program, but does not tell us.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -308,6 +308,15 @@ static void catch_signals(void (*handler)(int))
 		sigaction(signals[i], &action, NULL);
 }
 
+/* PID 1 is systemd's last program: it ends all processes but those that begin with an @. */
+static bool shutting_down(void)
+{
+	char *name = host_read("/proc/1/comm");
+
+	/* Cut off at 15 bytes. */
+	return name && !strcmp(name, "systemd-shutdow\n");
+}
+
 /* The program has ended, the session is to stay; until the jump, or ^C. */
 static void stay(bool keep)
 {
@@ -424,10 +433,10 @@ int cmd_hold(int argc, char **argv)
 
 	set_environment(name);
 	catch_signals(on_signal);
-	start(argv + optind);
 	/* For systemd; CMD has its own name. */
 	program[0] = '@';
+	start(argv + optind);
 	status = wait_for_child();
-	stay(keep);
+	stay(keep || shutting_down());
 	return status;
 }

@@ -18,6 +18,7 @@
 #define LUCTL		"/lu/lu_ctl"
 #define SELF		"/lu/luctl_commands"
 #define READY		"/tmp/child-is-ready"
+#define SHUTDOWN	"/tmp/shutdown"
 #define IMAGE		"/boot/bzImage"
 #define INITRD		"/sys/firmware/initrd"
 #define NEEDS_LUCTL	"program=lu_ctl "
@@ -103,7 +104,7 @@ static void sleep_ms(long ms)
 
 static int child(const char *what)
 {
-	int fd;
+	char pid[16];
 
 	if (!strcmp(what, "env")) {
 		printf("session %s, descriptors %s, restored %s\n", getenv("LUCTL_SESSION"),
@@ -115,26 +116,65 @@ static int child(const char *what)
 		return strcmp(getenv("LUCTL_RESTORED"), "1") ? 2 : 42;
 	}
 	luo_fill(HELD_FD, 0, HELD_SIZE, SEED);
-	fd = LU_OK(open(READY, O_WRONLY | O_CREAT, 0600));
-	close(fd);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	LU_OK(symlink(pid, READY));
 	for (;;)
 		pause();
 }
 
-static pid_t hold(const char *name)
+/* The program's, 0 while it is not ready. */
+static pid_t child_pid(void)
+{
+	char pid[16] = "";
+
+	return readlink(READY, pid, sizeof(pid) - 1) < 0 ? 0 : atoi(pid);
+}
+
+/* What it looks at in /proc and /sys is below @root. */
+static pid_t hold_below(const char *root, const char *name)
 {
 	const char *const args[] = {
-		"hold", "--name", name, "--memfd", "7:64K", "--", SELF, "child", "write", NULL,
+		"--root", root, "hold", "--name", name, "--memfd", "7:64K", "--", SELF, "child", "write", NULL,
 	};
 	pid_t pid;
 
 	unlink(READY);
 	pid = start(args, -1);
-	for (int i = 0; access(READY, F_OK); i++) {
+	for (int i = 0; !child_pid(); i++) {
 		LU_CHECK(i < 600, "the program that luctl hold runs does not start");
 		sleep_ms(100);
 	}
 	return pid;
+}
+
+static pid_t hold(const char *name)
+{
+	return hold_below("", name);
+}
+
+/* What systemd looks for. */
+static void check_mark(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	LU_CHECK(*lu_read(path) == '@', "it begins with %s", lu_read(path));
+}
+
+/* A root where PID 1 is the program that ends systemd's shutdown. */
+static void make_shutdown(void)
+{
+	int fd;
+
+	LU_OK(mkdir(SHUTDOWN, 0700));
+	LU_OK(mkdir(SHUTDOWN "/proc", 0700));
+	LU_OK(mkdir(SHUTDOWN "/proc/1", 0700));
+	LU_OK(symlink("/dev", SHUTDOWN "/dev"));
+	LU_OK(symlink("/sys", SHUTDOWN "/sys"));
+	LU_OK(symlink("/proc/cmdline", SHUTDOWN "/proc/cmdline"));
+	fd = LU_OK(open(SHUTDOWN "/proc/1/comm", O_WRONLY | O_CREAT, 0600));
+	LU_EQ(write(fd, "systemd-shutdow\n", 16), 16);
+	close(fd);
 }
 
 /* What is said when it is on, and there is something */
@@ -243,7 +283,7 @@ static void holding(struct lu_run *run)
 	/* A shutdown: the program ends, the session stays; until its holder is gone. */
 	for (int sig = SIGINT; sig; sig = sig == SIGINT ? SIGKILL : 0) {
 		LU_OK(kill(pid, SIGTERM));
-		sleep_ms(2000);
+		sleep_ms(500);
 		LU_EQ(waitpid(pid, &status, WNOHANG), 0);
 		EXPECT(ST_OK, "held by process", "show", "held");
 		LU_OK(kill(pid, sig));
@@ -252,6 +292,23 @@ static void holding(struct lu_run *run)
 		if (sig == SIGINT)
 			pid = hold("held");
 	}
+
+	/* The end of systemd's shutdown: the program alone is ended. */
+	make_shutdown();
+	pid = hold_below(SHUTDOWN, "held");
+	check_mark(pid);
+	LU_OK(kill(child_pid(), SIGTERM));
+	sleep_ms(500);
+	LU_EQ(waitpid(pid, &status, WNOHANG), 0);
+	EXPECT(ST_OK, "held by process", "show", "held");
+	LU_OK(kill(pid, SIGINT));
+	LU_OK(waitpid(pid, &status, 0));
+	/* The program alone, at any other time. */
+	pid = hold("held");
+	LU_OK(kill(child_pid(), SIGTERM));
+	LU_OK(waitpid(pid, &status, 0));
+	LU_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGTERM, "status %x", status);
+	EXPECT(ST_OK, "no sessions", "list");
 
 	/* ^C ends the program, and the session with it. */
 	pid = hold("held");
