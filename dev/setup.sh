@@ -23,6 +23,21 @@ have_package() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null)" = installed ]
 }
 
+# need_packages_of COMMAND: all that it needs, for one list if nothing is installed.
+need_packages_of() {
+	local packages=("${PACKAGES_BUILD[@]}")
+
+	[ -n "${LU_NO_INSTALL:-}" ] || return 0
+	[ -n "${LU_BASE:-}" ] || packages+=(linux-source-6.12)
+	case $1 in
+	check) packages+=("${PACKAGES_VM[@]}" "${PACKAGES_CHECK[@]}") ;;
+	bench | demo | shell) packages+=("${PACKAGES_VM[@]}") ;;
+	lint) packages+=("${PACKAGES_LINT[@]}") ;;
+	clean | patch) return 0 ;;
+	esac
+	need_packages "for ./lu $1" "${packages[@]}"
+}
+
 # need_packages WHY PACKAGE...
 need_packages() {
 	local why=$1 missing=() p log=$LU_LOGS/apt.log
@@ -31,7 +46,7 @@ need_packages() {
 	command -v dpkg-query > /dev/null ||
 		die "no dpkg: ./lu works on Debian 12 and 13; elsewhere use ./lu series from a Debian machine"
 	for p in "$@"; do
-		have_package "$p" || missing+=("$p")
+		[[ " ${missing[*]} " == *" $p "* ]] || have_package "$p" || missing+=("$p")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 

@@ -222,7 +222,9 @@ test_missing_packages_are_named() {
 	printf '#!/bin/sh\nexit 1\n' > "$work/bin/dpkg-query"
 	chmod +x "$work/bin/dpkg-query"
 	PATH=$work/bin:$PATH LU_NO_INSTALL=1 refuses "install them with: apt-get install" series "$work/mbox" &&
-		grep -q 'missing: .*flex' "$work/out"
+		grep -q 'missing: .*flex' "$work/out" &&
+		PATH=$work/bin:$PATH LU_NO_INSTALL=1 refuses "install them with: apt-get install" check &&
+		grep -q 'missing: .*flex.* qemu-system-x86 .*debootstrap' "$work/out"
 }
 
 test_dropped_symbol() {
