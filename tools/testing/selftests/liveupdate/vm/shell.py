@@ -21,8 +21,9 @@ for m in devtmpfs:/dev proc:/proc sysfs:/sys debugfs:/sys/kernel/debug tmpfs:/tm
 done
 export PATH=/bin:/lu HOME=/ PS1='lu# '
 ln -sf /lu/lu_next /bin/next
+ln -sf /lu/lu_ctl /bin/luctl
 echo "Linux $(uname -r), boot $(cut -c1-8 /proc/sys/kernel/random/boot_id)."
-echo "next: perform the update   poweroff -f: leave   /lu: the series' tools and tests"
+echo "next: perform the update   luctl: look at it   poweroff -f: leave   /lu: tools and tests"
 setsid cttyhack sh
 poweroff -f
 """
