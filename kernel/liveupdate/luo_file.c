@@ -189,9 +189,12 @@ static void luo_file_info(const struct luo_file *file,
 	*info = (struct liveupdate_file_info) {
 		.token = file->token,
 		.status = min(file->retrieve_status, 0),
+		.required = file->required,
 	};
 	strscpy((char *)info->format, luo_file_format(file),
 		sizeof(info->format));
+	strscpy((char *)info->device_format, file->device_format ?: "",
+		sizeof(info->device_format));
 	if (!file->fh)
 		info->flags |= LIVEUPDATE_FILE_INFO_NO_HANDLER;
 	if (file->retrieve_status > 0)

@@ -55,7 +55,7 @@ static_assert(offsetof(struct liveupdate_session_get_name, name) == 8);
 
 /* Our own. */
 static_assert(sizeof(struct liveupdate_session_info) == 80);
-static_assert(sizeof(struct liveupdate_file_info) == 64);
+static_assert(sizeof(struct liveupdate_file_info) == 120);
 static_assert(sizeof(struct liveupdate_ioctl_list_sessions) == 32);
 static_assert(sizeof(struct liveupdate_ioctl_list_files) == 96);
 static_assert(sizeof(struct liveupdate_ioctl_discard_session) == 72);

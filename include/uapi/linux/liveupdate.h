@@ -263,12 +263,19 @@ struct liveupdate_session_info {
  * @status: zero, or the negative error number with which its retrieval failed
  *	for good
  * @flags: LIVEUPDATE_FILE_INFO_*
+ * @required: features of @format that its data has, and that the next kernel has to
+ *	know; of a file that goes to the next kernel, else zero
+ * @device_format: name of the data format of the state of the device that the file
+ *	stands for, in the same way; empty if there is none, or the file came from
+ *	the previous kernel
  */
 struct liveupdate_file_info {
 	__aligned_u64 token;
 	__u8 format[LIVEUPDATE_FILE_FORMAT_LENGTH];
 	__s32 status;
 	__u32 flags;
+	__aligned_u64 required;
+	__u8 device_format[LIVEUPDATE_FILE_FORMAT_LENGTH];
 };
 
 /**

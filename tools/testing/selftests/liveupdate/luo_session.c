@@ -534,9 +534,11 @@ static unsigned int list_files(int fd, bool by_name, unsigned int room, char *te
 		}
 		LU_CHECK(n <= room, "%u entries in an array of %u", n, room);
 		for (unsigned int i = 0; i < n; i++) {
-			static const char format[48] = "memfd-v2";
+			static const char format[48] = "memfd-v2", none[48];
 
 			LU_CHECK(!memcmp(info[i].format, format, 48), "%.48s", info[i].format);
+			LU_CHECK(!memcmp(info[i].device_format, none, 48), "it has a device");
+			LU_EQ(info[i].required, 0);
 			LU_EQ(info[i].status, 0);
 			LU_EQ(info[i].flags, 0);
 			snprintf(text + strlen(text), size - strlen(text), "%llx,",
@@ -553,6 +555,7 @@ static void lists_files(struct lu_run *run)
 		.size = sizeof(arg), .direction = LIVEUPDATE_OUTGOING, .name = "none",
 	};
 	int dev = luo_open(), session = luo_create(dev, "files");
+	struct liveupdate_file_info info[2];
 	char want[1024] = "", got[1024];
 
 	(void)run;
@@ -583,6 +586,14 @@ static void lists_files(struct lu_run *run)
 	arg.entry_size = sizeof(struct liveupdate_file_info);
 	arg.count = 1;
 	LU_EQ(luo_ioctl(dev, LIVEUPDATE_IOCTL_LIST_FILES, &arg), -EFAULT);
+	/* An entry as the first version had it. */
+	memset(info, 0xff, sizeof(info));
+	arg.entries = (uintptr_t)info;
+	arg.entry_size = 64;
+	LU_EQ(luo_ioctl(dev, LIVEUPDATE_IOCTL_LIST_FILES, &arg), 0);
+	LU_EQ(arg.count, 1);
+	LU_EQ(info[0].flags, 0);
+	LU_EQ(info[0].required, ~0ull);
 	luo_close(session);
 	luo_close(dev);
 }
