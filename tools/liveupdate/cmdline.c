@@ -164,9 +164,9 @@ static void check_switch(struct check *check, const char *key, bool by_default)
 		     key, shown(value), key);
 	else if (by_default)
 		find(check, YES, "%s is on by default in the next kernel", key);
-	else if ((image && image->cmdline_built_in) || cmdline_value(check->cmdline, "bootconfig"))
+	else if (image && image->cmdline_built_in)
 		find(check, DOUBT,
-		     "%s=on is missing on the next kernel's command line, but may be built in elsewhere; add it",
+		     "%s=on is missing on the next kernel's command line, but may be built into its image; add it",
 		     key);
 	else
 		find(check, NO,

@@ -286,7 +286,7 @@ def test_check_the_command_line():
             (image, 'kho=maybe liveupdate=on', 'unknown', 'neither on nor off'),
             (default, '', 'yes', 'kho is on by default'),
             (default, 'kho=0', 'no', 'kho=0 is on'),
-            (builtin, '', 'unknown', 'may be built in elsewhere'),
+            (builtin, '', 'unknown', 'may be built into its image'),
             (image, ON + ' mem=512M', 'no', 'mem=512M leaves memory out'),
             (image, ON + ' mem=4G', 'yes', 'kho is on'),
             (image, ON + ' memmap=64M$1G', 'unknown', 'memmap=64M$1G may take memory away'),
@@ -294,7 +294,7 @@ def test_check_the_command_line():
             (image, ON + ' pci=nocrs,nommconf', 'unknown', 'pci=nommconf the next kernel does not'),
             (image, ON + ' intel-iommu=off', 'unknown', 'intel_iommu=off is on one of the two'),
             (image, ON + ' memmap=1M@4K', 'yes', 'kho is on'),
-            (image, 'kho=on bootconfig', 'unknown', 'liveupdate=on is missing'),
+            (image, 'kho=on bootconfig', 'no', 'liveupdate=on is missing'),
             (image, 'kho=on liveupdate', 'unknown', 'neither on nor off'),
             (image, ON + ' x=' + 'y' * 2047, 'no', 'the next kernel takes 2047')):
         done = run('check', path, '--append', line, root=root(), status=4 if level == 'no' else 9)
