@@ -411,14 +411,12 @@ int cmd_check(int argc, char **argv)
 		check_all(&check);
 	} else if (check.initrd || cmdline.append || cmdline.reuse) {
 		return ST_USAGE;
+	} else if (!host_get()->image_loaded) {
+		die(ST_NONE, "check: no image is loaded; use luctl check IMAGE, or luctl load");
 	} else if (!loaded_check(&check)) {
 		check_all(&check);
-		if (host_get()->image_loaded)
-			find(&check, DOUBT,
-			     "an image is loaded, but luctl did not load it: what it reads cannot be told; use luctl load");
-		else
-			find(&check, NOTE,
-			     "no image is loaded; use luctl check IMAGE, or luctl load");
+		find(&check, DOUBT,
+		     "an image is loaded, but luctl did not load it: what it reads cannot be told; use luctl load");
 	}
 	json_begin("check");
 	check_json(&check);

@@ -491,6 +491,11 @@ def test_run():
     expect(run('run', '--dry-run', '--now', status=9, root=systemd).json['by'] == 'reboot', 'now')
     # Nobody is there to say yes.
     run('run', status=2, root=loaded(image))
+    # The initrd has been loaded as well, and is not needed any more.
+    gone = loaded(image, initrd=work / 'gone')
+    run('run', '--dry-run', status=9, root=gone)
+    run('check', status=9, root=gone)
+    expect(run('status', root=gone).json['next']['takes_over'] == 'unknown', 'status')
     done = run('run', '--yes', status=4, root=loaded(image, cmdline='kho=on'))
     expect(any('liveupdate=on is missing' in t for t in done.findings('no')), done.json)
     # Loaded by somebody else; changed behind our back.
@@ -506,6 +511,7 @@ def test_run():
     expect(run('status', root=other).json['next']['takes_over'] == 'unknown', 'status')
     run('check', status=9, root=changed)
     run('check', status=9, root=other)
+    run('check', status=6, root=root())
 
 
 TIMELINE = 'freeze-start 0\nfreeze-end 582126\njump 3341471\nstart 1155910238\nfirst-open unknown\n'

@@ -134,7 +134,8 @@ static pid_t child_pid(void)
 static pid_t hold_below(const char *root, const char *name)
 {
 	const char *const args[] = {
-		"--root", root, "hold", "--name", name, "--memfd", "7:64K", "--", SELF, "child", "write", NULL,
+		"--root", root, "hold", "--name", name, "--memfd", "7:64K", "--", SELF, "child",
+		"write", NULL,
 	};
 	pid_t pid;
 
@@ -455,7 +456,8 @@ static void arrived(struct lu_run *run)
 	EXPECT(ST_OK, "incoming       1  waiting", "list");
 	EXPECT(ST_OK, "\"phase\": \"luo-ready\"", "--json", "timeline");
 	EXPECT(ST_OK, "kexec: checksum, unpacking", "timeline");
-	EXPECT(ST_LOST, "session held of the previous kernel is lost", "check");
+	EXPECT(ST_NONE, "no image is loaded", "check");
+	EXPECT(ST_LOST, "session held of the previous kernel is lost", "check", IMAGE);
 	/* Whatever is wrong is found before anything is retrieved. */
 	EXPECT(2, "has descriptor 7, which would be dropped", "hold", "--name", "held", "--memfd",
 	       "8:64K", "--", SELF, "child", "verify");
