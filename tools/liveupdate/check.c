@@ -86,7 +86,7 @@ static bool check_format(struct check *check, enum format_kind kind, const char 
 	switch (reads) {
 	case READS_UNKNOWN:
 		find(check, DOUBT,
-		     "%s: it cannot be told whether the image reads the format %s: %s",
+		     "%s: it cannot be told whether the image reads the format %s: %s; give one with a table, or packed with gzip, xz or zstd",
 		     what, shown(name), check->image->unread);
 		return false;
 	case READS_NOT_FEATURES:
@@ -216,7 +216,7 @@ static enum level check_sessions(struct check *check)
 	close(dev);
 	if (!outgoing.nr)
 		find(check, NOTE,
-		     "nothing is preserved now: luctl list shows when there is something");
+		     "nothing is preserved now; luctl list shows when there is something");
 	return devices ? NO : NOTE;
 }
 
@@ -259,7 +259,7 @@ static void check_others(struct check *check)
 			     shown(format->name));
 		else
 			find(check, NOTE,
-			     "the image does not read the format %s: do not preserve any of it",
+			     "the image does not read the format %s; do not preserve any of it",
 			     shown(format->name));
 	}
 }

@@ -79,7 +79,7 @@ static void add(const char *arg, bool make)
 	}
 	if (*end || end == arg || fd < 0 || fd > 1 << 20 || (make && !one->size))
 		die(ST_USAGE,
-		    "hold: %s: give a descriptor's number, for --memfd as N:SIZE",
+		    "hold: %s: is no descriptor; give its number, for --memfd as N:SIZE",
 		    shown(arg));
 	for (size_t i = 0; i < nr_held; i++)
 		if (held[i].fd == one->fd)

@@ -146,10 +146,10 @@ static const char *parse_version(struct image *image, size_t setup)
 		return NULL;
 	at += 512;
 	if (at >= setup)
-		return "its version is not where its header says";
+		return "its version is not where its header says; copy it again";
 	len = strnlen((const char *)image->data + at, setup - at);
 	if (len == setup - at)
-		return "its version has no end";
+		return "its version has no end; copy it again";
 	/* Behind the release are the builder and the time. */
 	image->version = shown(text("%.*s", (int)strcspn((const char *)image->data + at, " "),
 				    image->data + at));
@@ -167,13 +167,13 @@ static const char *parse_x86(struct image *image)
 	protocol = le16(data + X86_VERSION);
 	setup = ((data[X86_SETUP_SECTS] ?: 4) + 1) * 512;
 	if (setup > image->size)
-		return "it is truncated: it ends within its first part";
+		return "it is truncated: it ends within its first part; copy it again";
 	need = setup + 16ULL * le32(data + X86_SYSSIZE);
 	if (need > image->size)
-		return text("it is truncated: it has %zu bytes of %llu", image->size,
+		return text("it is truncated: it has %zu bytes of %llu; copy it again", image->size,
 			    (unsigned long long)need);
 	if (protocol < 0x020c)
-		return text("it is too old: boot protocol %u.%02u, and 2.12 is needed",
+		return text("it is too old: boot protocol %u.%02u, not 2.12; give a newer one",
 			    protocol >> 8, protocol & 0xff);
 	if (!(le16(data + X86_XLOADFLAGS) & XLF_KERNEL_64)) {
 		image->arch = "i686";
@@ -186,10 +186,10 @@ static const char *parse_x86(struct image *image)
 	offset = setup + le32(data + X86_PAYLOAD_OFFSET);
 	length = le32(data + X86_PAYLOAD_LENGTH);
 	if (offset > image->size || length > image->size - offset)
-		return "what is packed in it is not where its header says";
+		return "what is packed in it is not where its header says; copy it again";
 	image->payload = data + offset;
 	image->payload_size = length;
-	image->packing = unpack_name(image->payload, image->payload_size) ?: "an unknown method";
+	image->packing = unpack_name(image->payload, image->payload_size) ?: "unknown";
 	return NULL;
 }
 
@@ -225,7 +225,7 @@ static const char *parse_kind(struct image *image)
 	const char *packed;
 
 	if (!image->size)
-		return "it is empty";
+		return "it is empty; copy it again";
 	if (image->size >= 4 && !memcmp(data, "\177ELF", 4))
 		return parse_elf(image);
 	packed = unpack_name(data, image->size);
@@ -238,7 +238,7 @@ static const char *parse_kind(struct image *image)
 	if (image->size >= X86_MAGIC + 4 && !memcmp(data + X86_MAGIC, "HdrS", 4) &&
 	    le16(data + X86_BOOT_FLAG) == 0xaa55) {
 		if (image->size < X86_HEADER)
-			return "it is truncated: it ends within its header";
+			return "it is truncated: it ends within its header; copy it again";
 		return parse_x86(image);
 	}
 	return "it is not a kernel; give the file in /boot whose name begins with vmlinuz";

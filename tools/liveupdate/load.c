@@ -26,7 +26,8 @@ static void finish_check(const char *command, struct check *check, bool force)
 	if (status == ST_OK || (status == ST_UNKNOWN && check_level(check) == DOUBT))
 		return;
 	if (force) {
-		warn("%s goes on although something would be lost, as --force says", command);
+		warn("%s goes on although something would be lost, as --force says; see above",
+		     command);
 		return;
 	}
 	json_begin(command);

@@ -39,16 +39,18 @@ static const char *count_all(struct totals *totals)
 	if (dev == -EBUSY) {
 		pid = device_holder();
 		if (!pid)
-			return "another process has /dev/liveupdate open";
-		return text("process %d (%s) has /dev/liveupdate open", pid, process_name(pid));
+			return "another process has the device open; ask again as root for which";
+		return text("process %d (%s) has /dev/liveupdate open; end it, or ask it", pid,
+			    process_name(pid));
 	}
 	if (dev == -EACCES || dev == -EPERM)
-		return "only root may open /dev/liveupdate";
+		return "only root may open /dev/liveupdate; run luctl as root";
 	if (dev < 0)
-		return text("/dev/liveupdate: %s", strerror(-dev));
+		return text("the device cannot be opened: %s; luctl list says what to do",
+			    strerror(-dev));
 	for (unsigned int d = 0; d < NR_DIRECTIONS; d++)
 		if (!count(dev, d, &totals[d]))
-			why = "this kernel has no lists";
+			why = "this kernel has no lists; ask the programs that preserve";
 	close(dev);
 	return why;
 }
@@ -115,9 +117,13 @@ static void print_sessions(const struct totals *totals, const char *why)
 static void print_image(const struct host *host)
 {
 	const struct loaded *loaded = loaded_get();
-	const char *takes_over = NULL;
+	const char *takes_over = NULL, *why = NULL;
 	struct check check = { 0 };
 
+	if (!host->image_loaded)
+		why = "none is loaded; luctl load loads one";
+	else if (!loaded)
+		why = "loaded, but not by luctl, so what it takes over is unknown; use luctl load";
 	if (loaded && (access(loaded->image, R_OK) || loaded->changed)) {
 		takes_over = "unknown";
 	} else if (loaded && loaded_check(&check)) {
@@ -134,14 +140,14 @@ static void print_image(const struct host *host)
 	json_close();
 	if (opt_json)
 		return;
-	if (!host->image_loaded)
-		printf("next kernel: none is loaded\n");
-	else if (!loaded)
-		printf("next kernel: loaded, but not by luctl: what it takes over is unknown\n");
+	if (why)
+		printf("next kernel: %s\n", why);
+	else if (strcmp(takes_over, "yes"))
+		printf("next kernel: %s, takes everything over: %s%s%s; luctl check says why\n",
+		       shown(loaded->image), colour(YELLOW), takes_over, colour(PLAIN));
 	else
-		printf("next kernel: %s, takes everything over: %s%s%s\n", shown(loaded->image),
-		       colour(strcmp(takes_over, "yes") ? YELLOW : GREEN), takes_over,
-		       colour(PLAIN));
+		printf("next kernel: %s, takes everything over: %syes%s\n", shown(loaded->image),
+		       colour(GREEN), colour(PLAIN));
 }
 
 int cmd_status(int argc, char **argv)

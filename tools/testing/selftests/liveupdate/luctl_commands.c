@@ -384,7 +384,7 @@ static void gates(struct lu_run *run)
 	make_other_image(other);
 	EXPECT(ST_OK, "memfd-v9", "formats", other);
 	/* Nothing is preserved: it can be loaded, but then nothing can be preserved. */
-	EXPECT(ST_OK, "the image does not read the format memfd-v2: do not preserve any of it",
+	EXPECT(ST_OK, "the image does not read the format memfd-v2; do not preserve any of it",
 	       "load", other, "--initrd", INITRD, "--append", line);
 	EXPECT(ST_LOST, "the kernel that is loaded would lose descriptor 7", "hold", "--memfd",
 	       "7:64K", "--", SELF, "child", "env");
