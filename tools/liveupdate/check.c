@@ -69,7 +69,8 @@ static bool is_of_module(enum format_kind kind, const char *name)
 	for (size_t i = 0; i < formats->nr; i++)
 		if (formats->list[i].kind == kind && !strcmp(formats->list[i].name, name))
 			return formats->list[i].module;
-	return false;
+	/* Of modules, only the formats of files are listed. */
+	return kind != KIND_FILE && formats->complete;
 }
 
 /* True if it is read; else @what is said to be lost. */
@@ -139,7 +140,13 @@ static bool check_foundations(struct check *check)
 	return good;
 }
 
-/* Sessions, file by file; a file's format is told once for each session. */
+static bool same_needs(const struct file *a, const struct file *b)
+{
+	return !strcmp(a->format, b->format) && a->required == b->required &&
+	       !strcmp(a->device_format, b->device_format);
+}
+
+/* Sessions, file by file; what a file needs is told once for each session. */
 static void check_session(struct check *check, int dev, const struct session *session,
 			  bool *devices)
 {
@@ -152,22 +159,28 @@ static void check_session(struct check *check, int dev, const struct session *se
 	check->sessions++;
 	check->files += files.nr;
 	for (size_t i = 0; i < files.nr; i++) {
-		const char *format = files.list[i].format;
-		uint64_t alike = 0, first = files.list[i].token;
+		const struct file *file = &files.list[i];
+		uint64_t alike = 0;
 		bool again = false;
+		const char *what;
 
-		*devices |= !strncmp(format, "pci", 3) || !strncmp(format, "vfio", 4);
+		*devices |= *file->device_format || !strncmp(file->format, "pci", 3) ||
+			    !strncmp(file->format, "vfio", 4);
 		for (size_t j = 0; j < files.nr && !again; j++) {
-			if (strcmp(files.list[j].format, format))
+			if (!same_needs(&files.list[j], file))
 				continue;
 			again = j < i;
 			alike++;
 		}
 		if (again)
 			continue;
-		good &= check_format(check, KIND_FILE, format, 0,
-				     text("session %s: %s (first: token %ju)", name,
-					  count_of(alike, "file"), (uintmax_t)first));
+		what = text("%s (first: token %ju)", count_of(alike, "file"),
+			    (uintmax_t)file->token);
+		good &= check_format(check, KIND_FILE, file->format, file->required,
+				     text("session %s: %s", name, what));
+		if (*file->device_format)
+			good &= check_format(check, KIND_DEVICE, file->device_format, 0,
+					     text("session %s: the device of %s", name, what));
 	}
 	if (good)
 		find(check, YES, "session %s: %s", name, count_of(files.nr, "file"));
@@ -229,8 +242,28 @@ static bool is_said(const struct check *check, const struct format *format)
 	return false;
 }
 
+/* Subtrees that are written in any case, and whose loss is none. */
+static bool is_by_the_way(const struct format *format)
+{
+	return format->kind == KIND_SUBTREE && (!strncmp(format->name, "luo-timeline-v", 14) ||
+						!strncmp(format->name, "kexec-metadata-v", 16));
+}
+
+/* Which files depend on an object is not listed. */
+static void check_object(struct check *check, const struct format *format, enum level devices)
+{
+	if (!strncmp(format->name, "pci-", 4))
+		find(check, devices,
+		     "the image does not read the format %s, and preserved PCI devices are lost without; give an image that does",
+		     shown(format->name));
+	else
+		find(check, check->files ? DOUBT : NOTE,
+		     "the image does not read objects of the format %s, and files that depend on one are lost; give an image that does, or do not preserve such files",
+		     shown(format->name));
+}
+
 /* What could be preserved by the time of the update, but would not survive. */
-static void check_others(struct check *check)
+static void check_others(struct check *check, enum level devices)
 {
 	const struct formats *formats = formats_of_host();
 	const struct image *image = check->image;
@@ -242,7 +275,8 @@ static void check_others(struct check *check)
 				     "memblock-v") || strstr(format->name, "reserve-mem-v");
 
 		if (!format->writes || format->kind == KIND_KHO ||
-		    !strncmp(format->name, "luo-v", 5) || is_said(check, format) ||
+		    !strncmp(format->name, "luo-v", 5) || is_by_the_way(format) ||
+		    is_said(check, format) ||
 		    image_reads(image, format->kind, format->name, format->required) == READS)
 			continue;
 		if (format->kind == KIND_SUBTREE && memory && reserve)
@@ -250,13 +284,7 @@ static void check_others(struct check *check)
 			     "the memory of reserve_mem= is lost: the image does not read the format %s; give an image that does",
 			     shown(format->name));
 		else if (format->kind == KIND_OBJECT)
-			find(check, check->files && image->table ? DOUBT : NOTE,
-			     "objects of the format %s are not read by the image: files that depend on one would be lost; the kernel knows which do, and refuses to load the image then",
-			     shown(format->name));
-		else if (format->kind == KIND_DEVICE)
-			find(check, check->files && image->table ? DOUBT : NOTE,
-			     "devices with state in the format %s are not taken over by the image: a preserved one would be lost; the kernel knows if there is one, and refuses to load the image then",
-			     shown(format->name));
+			check_object(check, format, devices);
 		else
 			find(check, NOTE,
 			     "the image does not read the format %s; do not preserve any of it",
@@ -310,7 +338,7 @@ void check_all(struct check *check)
 	if ((!check->image || check_foundations(check)) && on)
 		devices = check_sessions(check);
 	if (check->image && !check->image->unread && on)
-		check_others(check);
+		check_others(check, devices);
 	if (check->cmdline)
 		check_cmdline(check, devices);
 	check_initrd(check);

@@ -197,6 +197,10 @@ bool device_files(int dev, unsigned int direction, const char *name, struct file
 			file->format[sizeof(file->format) - 1] = '\0';
 			file->status = infos[i].status;
 			file->flags = infos[i].flags;
+			file->required = infos[i].required;
+			memcpy(file->device_format, infos[i].device_format,
+			       sizeof(file->device_format));
+			file->device_format[sizeof(file->device_format) - 1] = '\0';
 		}
 	} while (list.count);
 	return true;

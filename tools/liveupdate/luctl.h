@@ -182,6 +182,8 @@ struct file {
 	char format[LIVEUPDATE_FILE_FORMAT_LENGTH];
 	int status;
 	uint32_t flags;
+	uint64_t required;
+	char device_format[LIVEUPDATE_FILE_FORMAT_LENGTH];
 };
 
 #define NR_DIRECTIONS	2

@@ -2,6 +2,7 @@
 /* formats_common: kernels that differ in their table of formats; see formats_common.h. */
 #define _GNU_SOURCE
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "formats_common.h"
@@ -114,4 +115,25 @@ int formats_refused(const char *session, unsigned long long token, const char *l
 		 "luo: session %s: the file with token %#llx cannot go over: the loaded kernel %s.",
 		 session, token, lacks);
 	return luo_log_count(text, NULL, 0);
+}
+
+int formats_luctl_check(const char *image, const char *said)
+{
+	static const char output[] = "/tmp/luctl-check";
+	int status, fd;
+	pid_t pid;
+
+	fd = LU_OK(open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+	pid = LU_OK(fork());
+	if (!pid) {
+		dup2(fd, 1);
+		dup2(fd, 2);
+		execl("/lu/lu_ctl", "luctl", "check", image, NULL);
+		_exit(125);
+	}
+	close(fd);
+	LU_OK(waitpid(pid, &status, 0));
+	LU_CHECK(WIFEXITED(status), "luctl check was ended by a signal");
+	LU_CHECK(strstr(lu_read(output), said), "no '%s' in: %s", said, lu_read(output));
+	return WEXITSTATUS(status);
 }

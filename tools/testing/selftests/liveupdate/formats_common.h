@@ -70,4 +70,12 @@ void formats_jump_unsure(struct lu_run *run);
  */
 int formats_refused(const char *session, unsigned long long token, const char *lacks);
 
+/*
+ * luctl check of an image: its exit status, and @said is in what it says. The device must
+ * not be open; the case has to have FORMATS_LUCTL.
+ */
+#define FORMATS_LUCTL	"program=lu_ctl "
+
+int formats_luctl_check(const char *image, const char *said);
+
 #endif /* FORMATS_COMMON_H */

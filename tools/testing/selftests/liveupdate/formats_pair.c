@@ -149,6 +149,9 @@ static void required_after(struct lu_run *run)
 	session = make(dev, "req2", 2);
 	LU_EQ(try_load(PLAIN), -EPROTONOSUPPORT);
 	LU_EQ(formats_refused("req2", 2, "lacks the features 0x1 of format " FORMAT), 1);
+	luo_close(dev);
+	LU_EQ(formats_luctl_check(IMAGE, FORMAT ", but not all features 0x1 that are in use"), 4);
+	dev = luo_open();
 	/* The same, the other way round: nothing is left of what was refused. */
 	luo_close(session);
 	LU_EQ(try_load(PLAIN), 0);
@@ -168,6 +171,6 @@ static void required_again(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(required_feature, BOTH, required_before, required_after, required_again);
+LU_TEST(required_feature, BOTH FORMATS_LUCTL, required_before, required_after, required_again);
 
 LU_MAIN

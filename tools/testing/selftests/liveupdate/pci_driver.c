@@ -162,6 +162,11 @@ static void next_lacks_format(struct lu_run *run)
 
 	LU_EQ(lu_kexec_load("/boot/bzImage.prod", lu_cmdline(), 0), 0);
 	luo_preserve(session, fds[0], TOKEN);
+	luo_close(dev);
+	LU_EQ(formats_luctl_check("/tmp/lacks", "session lacks: the device of 1 file (first: token "
+				  "100) is lost: the image does not read the format "
+				  "pci-lu-stub-v1, only pci-lu-stub-v9"), 4);
+	dev = luo_open();
 	LU_EQ(lu_kexec_load("/tmp/lacks", lu_cmdline(), 0), -EPROTONOSUPPORT);
 	formats_rename(&image, "pci-lu-stub-v9", "pci-lu-stub-v1");
 	formats_rename(&image, "pci-state-v1", "pci-state-v9");
@@ -174,10 +179,12 @@ static void next_lacks_format(struct lu_run *run)
 	next_loses_devices(dev);
 	/* Nothing was frozen. */
 	check_history(edus.bdf[0], "prepare cancel prepare cancel prepare cancel prepare cancel ");
+	luo_close(dev);
 	check_works(0);
 }
 
-LU_TEST(next_lacks_format, PCI_PROD MACHINE THREE "own image=prod", next_lacks_format);
+LU_TEST(next_lacks_format, PCI_PROD MACHINE THREE FORMATS_LUCTL "own image=prod",
+	next_lacks_format);
 
 static void refused(struct lu_run *run)
 {
