@@ -42,8 +42,8 @@ def reports(log, expected=()):
 def kunit_results(log):
     """(name, "ok"|"not ok"|"skip") of each case in a KTAP log, and what is wrong with it."""
     results, trouble, path = [], [], []
-    plan = None
-    seen = 0
+    plan = cases = None
+    seen = reported = first = 0
     for line in log:
         match = re.match(r"( *)(KTAP version|# Subtest: (.*)|1\.\.(\d+)$|(ok|not ok) \d+ (.*))", line)
         if not match:
@@ -53,17 +53,24 @@ def kunit_results(log):
             path = path[:depth - 1] + [match[3]]
         elif match[4] is not None and depth == 0:
             plan = int(match[4])
+        elif match[4] is not None and depth == 1:
+            cases = int(match[4])
         elif match[5]:
-            name, _, directive = match[6].partition(" # SKIP")
+            name = match[6].partition(" #")[0]
+            status = "skip" if "# SKIP" in match[6] else match[5]
+            reported += depth == 1
+            # A suite or a parametrised case sums up those below it, which were counted.
             if depth == 0:
                 seen += 1
-                path = []
-            # A suite or a parametrised case sums up those below it, which were counted.
-            elif depth == len(path) and path[-1] == name:
-                path = path[:depth - 1]
+                if cases is not None and reported != cases:
+                    trouble.append(f"{name} planned {cases} cases and reported {reported}")
+                elif status == "not ok" and all(s != "not ok" for _, s in results[first:]):
+                    trouble.append(f"{name} failed, but none of its cases")
+                path, cases, reported, first = [], None, 0, len(results)
+            elif depth == len(path) - 1 and path[-1] == name:
+                path = path[:depth]
             else:
-                status = "skip" if "# SKIP" in match[6] else match[5]
-                results.append((".".join(path[:depth] + [name.partition(" #")[0]]), status))
+                results.append((".".join(path[:depth] + [name]), status))
     if plan is None:
         trouble.append("no KUnit plan in the log")
     elif seen != plan:

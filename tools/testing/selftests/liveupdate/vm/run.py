@@ -302,21 +302,26 @@ class Runner:
             text = output.read().splitlines()
         with open(os.path.join(log, "output.log"), "w", encoding="utf-8") as f:
             f.write("\n".join(text) + "\n")
-        failed, since = 0, []
+        failed, seen, plans, since = 0, 0, [], []
         for line in text:
             match = re.match(r"(ok|not ok) \d+ (?:- )?(.*)", line)
             if not match:
+                plans += [int(n) for n in re.findall(r"^1\.\.(\d+)", line)]
                 since.append(line)
                 continue
             case, _, directive = match[2].partition(" # ")
             verdict = "skip" if directive.startswith("SKIP") else (
                 "ok" if match[1] == "ok" else "fail")
             failed += verdict == "fail"
-            self.report.case(f"host.{name}.{case}", verdict, directive,
+            seen += 1
+            self.report.case(f"host.{name}.{case}", verdict, directive.removeprefix("SKIP").lstrip(),
                              details=[f"  {s}" for s in since[-TAIL:]] if verdict == "fail" else [])
             since = []
-        if status and not failed:
-            self.report.case(f"host.{name}", "fail", f"exit status {status}",
+        trouble = f"exit status {status}" if status else (
+            "no KTAP plan" if not plans else
+            f"planned {sum(plans)} tests and reported {seen}" if sum(plans) != seen else "")
+        if trouble and not failed:
+            self.report.case(f"host.{name}", "fail", trouble,
                              details=[f"  {s}" for s in text[-TAIL:]] + [f"  logs: {log}"])
         elif not status:
             self.report.case(f"host.{name}.ended_well", "ok", seconds=time.monotonic() - begin)
