@@ -6,6 +6,7 @@
  * kho_preserve.c	mark memory as preserved		(old kernel)
  * kho_restore.c	take preserved memory over		(new kernel)
  * kho_vmalloc.c	both, for vmalloc areas
+ * kho_vmalloc_in.c	check what came in as a vmalloc area
  * kho_page_list.c	both, for arrays in the format of vmalloc areas
  * kho_subtree.c	blobs by name in the root FDT, both sides
  * kho_metadata.c	release and count of the previous kernel
@@ -134,6 +135,11 @@ bool kho_range_is_stamped(phys_addr_t phys, unsigned long nr_pages);
 bool kho_take_pages(struct page *page, unsigned long nr_pages);
 bool kho_take_page(phys_addr_t phys);
 void kho_unrestore_pages(struct page *page, unsigned long nr_pages);
+
+/* kho_vmalloc_in.c */
+bool kho_vmalloc_is_sound(const struct kho_vmalloc *kv);
+struct page **kho_vmalloc_claim(const struct kho_vmalloc *kv);
+void kho_vmalloc_unclaim(const struct kho_vmalloc *kv, struct page **pages);
 
 /* kho_metadata.c */
 void kho_metadata_receive(void);

@@ -21,13 +21,10 @@
 #include <linux/gfp.h>
 #include <linux/kexec_handover.h>
 #include <linux/kho_page_list.h>
-#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 
 #include "kho_internal.h"
-
-#define KHO_LIST_FLAGS	(KHO_VMALLOC_ALLOC | KHO_VMALLOC_HUGE_VMAP)
 
 /* Not zeroed: for such a page nearly all of the time would be spent on that. */
 static void *kho_page_list_alloc(void)
@@ -166,10 +163,7 @@ int kho_page_list_restore(struct kho_page_list *list,
 	u32 nr = 0;
 	u64 phys;
 
-	if (!in.kv.total_pages || in.kv.total_pages > max_pfn ||
-	    in.kv.order > MAX_PAGE_ORDER || !in.kv.flags ||
-	    (in.kv.flags & ~KHO_LIST_FLAGS) ||
-	    !IS_ALIGNED(in.kv.total_pages, 1U << in.kv.order))
+	if (!kho_vmalloc_is_sound(&in.kv))
 		return -EINVAL;
 
 	/* Each page can be taken only once, so there is an end to any chain. */
@@ -264,7 +258,7 @@ void *kho_page_list_it_next(struct kho_page_list_it *it)
 	}
 	if (!it->chunk)
 		return NULL;
-	return phys_to_virt(it->chunk->phys[it->i]) +
-	       ((unsigned long)it->page++ << PAGE_SHIFT);
+	return phys_to_virt(it->chunk->phys[it->i] +
+			    ((u64)it->page++ << PAGE_SHIFT));
 }
 EXPORT_SYMBOL_GPL(kho_page_list_it_next);

@@ -8,8 +8,9 @@
  * nothing is left of it then. kho_unpreserve_vmalloc() undoes it, and never fails.
  *
  * New kernel: kho_restore_vmalloc() makes a new area of these very pages, freed by
- * vfree(). Descriptor and chunks are untrusted: all of it is checked before the
- * first page is taken. If it fails, nothing was taken and all stays reserved.
+ * vfree(). Descriptor and chunks are untrusted, see kho_vmalloc_in.c: all of it is
+ * checked before the first page is taken. If it fails, nothing was taken and all stays
+ * reserved.
  *
  * Callers: process context, may sleep; the caller keeps the area as it is from
  * preserve to unpreserve.
@@ -17,21 +18,17 @@
 
 #define pr_fmt(fmt) "KHO: " fmt
 
-#include <linux/cleanup.h>
 #include <linux/export.h>
 #include <linux/kexec_handover.h>
 #include <linux/kho/abi/kexec_handover.h>
-#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "../../mm/internal.h"
 #include "kho_internal.h"
 
-#define KHO_VMALLOC_FLAGS	(KHO_VMALLOC_ALLOC | KHO_VMALLOC_HUGE_VMAP)
 #define KHO_VM_FLAGS		(VM_ALLOC | VM_ALLOW_HUGE_VMAP)
 
 static u16 kho_flags_from_vm(unsigned long vm_flags)
@@ -175,93 +172,6 @@ void kho_unpreserve_vmalloc(struct kho_vmalloc *preservation)
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_vmalloc);
 
-/*
- * Check descriptor, chunks and blocks against each other and against what is
- * preserved, and give the pages. NULL if there is anything wrong.
- */
-static struct page **kho_vmalloc_pages(const struct kho_vmalloc *kv)
-{
-	struct page **pages __free(kvfree) = NULL;
-	unsigned int nr = 0, chunks, order = kv->order;
-	unsigned long vm_flags = kho_flags_to_vm(kv->flags);
-	u64 phys;
-
-	if (!kv->total_pages || kv->total_pages > max_pfn ||
-	    order > MAX_PAGE_ORDER ||
-	    !IS_ALIGNED(kv->total_pages, 1U << order) ||
-	    (kv->flags & ~KHO_VMALLOC_FLAGS) || !vm_flags)
-		return NULL;
-
-	/* One more: the last one may be empty. */
-	chunks = DIV_ROUND_UP(kv->total_pages >> order, KHO_VMALLOC_SIZE) + 1;
-	pages = kvmalloc_array(kv->total_pages, sizeof(*pages),
-			       GFP_KERNEL | __GFP_NOWARN);
-	if (!pages)
-		return NULL;
-
-	for (phys = kv->first.phys; phys; chunks--) {
-		const struct kho_vmalloc_chunk *chunk;
-
-		if (!chunks || !kho_range_is_stamped(phys, 1))
-			return NULL;
-		chunk = phys_to_virt(phys);
-		for (int i = 0; i < KHO_VMALLOC_SIZE && chunk->phys[i]; i++) {
-			unsigned long pfn = PHYS_PFN(chunk->phys[i]);
-
-			if (kv->total_pages - nr < 1U << order ||
-			    !IS_ALIGNED(chunk->phys[i], PAGE_SIZE << order) ||
-			    !kho_range_is_stamped(chunk->phys[i], 1UL << order))
-				return NULL;
-			for (unsigned int j = 0; j < 1U << order; j++)
-				pages[nr++] = pfn_to_page(pfn + j);
-		}
-		phys = chunk->hdr.next.phys;
-		cond_resched();
-	}
-	return nr == kv->total_pages ? no_free_ptr(pages) : NULL;
-}
-
-/* Undo kho_vmalloc_take(), which got up to page @nr and up to chunk @stop. */
-static void kho_vmalloc_untake(const struct kho_vmalloc *kv,
-			       struct page **pages, unsigned int nr, u64 stop)
-{
-	u64 phys = kv->first.phys;
-
-	while (phys != stop) {
-		struct kho_vmalloc_chunk *chunk = phys_to_virt(phys);
-
-		kho_unrestore_pages(virt_to_page(chunk), 1);
-		phys = chunk->hdr.next.phys;
-	}
-	while (nr--)
-		kho_unrestore_pages(pages[nr], 1);
-}
-
-/* Take blocks and chunks, each of which is preserved, but maybe listed twice. */
-static bool kho_vmalloc_take(const struct kho_vmalloc *kv, struct page **pages)
-{
-	unsigned int step = 1U << kv->order, i;
-	u64 phys = kv->first.phys;
-
-	for (i = 0; i < kv->total_pages; i += step) {
-		if (!kho_take_pages(pages[i], step))
-			goto undo;
-		cond_resched();
-	}
-	while (phys) {
-		struct kho_vmalloc_chunk *chunk = phys_to_virt(phys);
-
-		if (!kho_take_pages(virt_to_page(chunk), 1))
-			goto undo;
-		phys = chunk->hdr.next.phys;
-	}
-	return true;
-
-undo:
-	kho_vmalloc_untake(kv, pages, i, phys);
-	return false;
-}
-
 static void kho_vmalloc_free_chunks(const struct kho_vmalloc *kv)
 {
 	u64 phys = kv->first.phys;
@@ -288,24 +198,20 @@ void *kho_restore_vmalloc(const struct kho_vmalloc *preservation)
 	struct page **pages;
 	void *addr;
 
-	pages = kho_vmalloc_pages(&kv);
+	pages = kho_vmalloc_claim(&kv);
 	if (!pages)
 		goto refuse;
-	if (!kho_vmalloc_take(&kv, pages))
-		goto err_pages;
 
 	addr = vmalloc_adopt_pages(pages, kv.total_pages, kv.order,
 				   kho_flags_to_vm(kv.flags));
 	if (!addr)
-		goto err_take;
+		goto err_claim;
 
 	kho_vmalloc_free_chunks(&kv);
 	return addr;
 
-err_take:
-	kho_vmalloc_untake(&kv, pages, kv.total_pages, 0);
-err_pages:
-	kvfree(pages);
+err_claim:
+	kho_vmalloc_unclaim(&kv, pages);
 refuse:
 	pr_warn_ratelimited("no vmalloc area to restore at %#llx: not as preserved, or no memory\n",
 			    kv.first.phys);
