@@ -15,7 +15,7 @@
  * kho_debugfs.c	/sys/kernel/debug/kho
  * kho_boot.c		incoming handover in early boot
  * kho_scratch.c	scratch areas: size, reserve, overlap, release
- * kho_libs.h		pure parts: root FDT, radix tree, incoming map
+ * kho_libs.h		pure parts: root FDT, radix tree, incoming map, regions
  *
  * Lock order: kho_out.lock, then kho_out.tree.lock. Neither is held when a
  * consumer is called.

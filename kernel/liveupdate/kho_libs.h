@@ -8,6 +8,7 @@
  * kho_map.c	the map of preserved memory as it comes in, and the array of
  *		scratch areas: check first, then iterate
  * kho_radix.c	the radix tree; here only its lookup in someone else's tree
+ * kho_regions.c	reserve_mem= regions as they come in
  *
  * Everything that is "checked" is untrusted until the check has returned 0.
  */
@@ -237,6 +238,29 @@ bool kho_radix_next_run(const struct kho_radix_view *view,
  */
 unsigned int kho_radix_shift(unsigned int level);
 unsigned int kho_radix_fanout(unsigned int level);
+
+/* kho_regions.c: reserve_mem= regions. As in mm/memblock.c, which allows no more. */
+
+#define KHO_REGIONS_MAX		8
+#define KHO_REGION_NAME_SIZE	16
+
+/**
+ * struct kho_region - a region
+ * @name: its name
+ * @start: its address
+ * @size: its size in bytes
+ */
+struct kho_region {
+	char name[KHO_REGION_NAME_SIZE];
+	phys_addr_t start;
+	phys_addr_t size;
+};
+
+bool kho_regions_check(const void *fdt, size_t size);
+unsigned int kho_regions_read(const void *fdt,
+			      bool (*preserved)(u64 phys, u64 size, const void *ctx),
+			      const void *ctx, struct kho_region *regions,
+			      unsigned int *nr_bad);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 /* What tests replace. */

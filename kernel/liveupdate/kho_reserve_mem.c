@@ -26,22 +26,11 @@
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/string.h>
-#include <linux/unaligned.h>
 
 #include "kho_internal.h"
 
 liveupdate_format(memblock, SUBTREE, MEMBLOCK_KHO_NODE_COMPATIBLE);
 liveupdate_format(reserve_mem, SUBTREE, RESERVE_MEM_KHO_NODE_COMPATIBLE);
-
-/* As in mm/memblock.c, which allows no more. */
-#define KHO_REGIONS_MAX		8
-#define KHO_REGION_NAME_SIZE	16
-
-struct kho_region {
-	char name[KHO_REGION_NAME_SIZE];
-	phys_addr_t start;
-	phys_addr_t size;
-};
 
 static struct kho_region kho_regions_in[KHO_REGIONS_MAX] __initdata;
 static unsigned int kho_nr_regions_in __initdata;
@@ -49,87 +38,29 @@ static unsigned int kho_nr_regions_in __initdata;
 static struct kho_region kho_regions[KHO_REGIONS_MAX] __initdata;
 static unsigned int kho_nr_regions __initdata;
 
-static bool __init kho_region_prop(const void *fdt, int node, const char *name,
-				   phys_addr_t *val)
+static bool __init kho_region_is_preserved(u64 phys, u64 size, const void *map)
 {
-	const void *prop;
-	int len;
-
-	prop = fdt_getprop(fdt, node, name, &len);
-	if (!prop || len != sizeof(*val))
-		return false;
-	*val = get_unaligned((const phys_addr_t *)prop);
-	return true;
-}
-
-/* They may share a page, but not a byte. */
-static bool __init kho_region_overlaps(const struct kho_region *region)
-{
-	for (unsigned int i = 0; i < kho_nr_regions_in; i++) {
-		const struct kho_region *other = &kho_regions_in[i];
-
-		if (region->start < other->start + other->size &&
-		    other->start < region->start + region->size)
-			return true;
-	}
-	return false;
-}
-
-static bool __init kho_region_read(const struct kho_map *map, const void *fdt,
-				   int node, struct kho_region *region)
-{
-	const char *name = fdt_get_name(fdt, node, NULL);
-
-	return name && *name &&
-	       strscpy(region->name, name) > 0 &&
-	       !fdt_node_check_compatible(fdt, node,
-					  RESERVE_MEM_KHO_NODE_COMPATIBLE) &&
-	       kho_region_prop(fdt, node, RESERVE_MEM_KHO_START_PROP_NAME,
-			       &region->start) &&
-	       kho_region_prop(fdt, node, RESERVE_MEM_KHO_SIZE_PROP_NAME,
-			       &region->size) &&
-	       kho_is_preserved(map, region->start, region->size) &&
-	       !kho_region_overlaps(region);
-}
-
-/* The blob, if it is an FDT of ours. libfdt keeps within its total size. */
-static const void *__init kho_regions_fdt(void)
-{
-	phys_addr_t phys;
-	const void *fdt;
-	size_t size;
-	int err;
-
-	err = kho_retrieve_subtree(MEMBLOCK_KHO_FDT, &phys, &size);
-	if (err)
-		return NULL;
-	fdt = phys_to_virt(phys);
-	if (IS_ALIGNED(phys, sizeof(u64)) && size >= sizeof(struct fdt_header) &&
-	    size <= INT_MAX && !fdt_check_header(fdt) &&
-	    fdt_version(fdt) >= 17 && fdt_totalsize(fdt) <= size &&
-	    !fdt_node_check_compatible(fdt, 0, MEMBLOCK_KHO_NODE_COMPATIBLE))
-		return fdt;
-	pr_warn("reserve_mem= regions of the previous kernel are ignored: no \"%s\" device tree\n",
-		MEMBLOCK_KHO_NODE_COMPATIBLE);
-	return NULL;
+	return kho_is_preserved(map, phys, size);
 }
 
 void __init kho_reserve_mem_check_incoming(const struct kho_map *map)
 {
-	const void *fdt = kho_regions_fdt();
-	int node;
+	unsigned int nr_bad;
+	phys_addr_t phys;
+	size_t size;
 
-	if (!fdt)
+	if (kho_retrieve_subtree(MEMBLOCK_KHO_FDT, &phys, &size))
 		return;
-	fdt_for_each_subnode(node, fdt, 0) {
-		if (kho_nr_regions_in == KHO_REGIONS_MAX)
-			break;
-		if (kho_region_read(map, fdt, node,
-				    &kho_regions_in[kho_nr_regions_in]))
-			kho_nr_regions_in++;
-		else
-			pr_warn("a reserve_mem= region of the previous kernel is ignored: it is not described properly, or not preserved\n");
+	if (!kho_regions_check(phys_to_virt(phys), size)) {
+		pr_warn("reserve_mem= regions of the previous kernel are ignored: no \"%s\" device tree\n",
+			MEMBLOCK_KHO_NODE_COMPATIBLE);
+		return;
 	}
+	kho_nr_regions_in = kho_regions_read(phys_to_virt(phys),
+					     kho_region_is_preserved, map,
+					     kho_regions_in, &nr_bad);
+	while (nr_bad--)
+		pr_warn("a reserve_mem= region of the previous kernel is ignored: it is not described properly, or not preserved\n");
 }
 
 /**
