@@ -68,7 +68,7 @@ static inline void luo_timeline_stamp(enum luo_phase phase) { }
 
 #endif
 
-/* The pure parts. */
+/* luo_timeline_in.c: the pure parts */
 const char *luo_timeline_parse(struct luo_timeline *timeline,
 			       const struct luo_timeline_ser *ser, size_t size);
 int luo_timeline_ns(const struct luo_timeline *timeline, enum luo_phase phase,
