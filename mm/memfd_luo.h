@@ -58,6 +58,10 @@ memfd_luo_it_next(struct memfd_luo_it *it)
 	return &it->page[it->i++];
 }
 
+/* memfd_luo_check.c */
+const char *memfd_luo_check(const struct memfd_luo_ser *ser,
+			    struct memfd_luo_records *records);
+
 /* memfd_luo_in.c; contracts: struct liveupdate_file_ops */
 int memfd_luo_retrieve(struct liveupdate_file_op_args *args);
 void memfd_luo_finish(struct liveupdate_file_op_args *args);

@@ -2,11 +2,11 @@
 /*
  * Live update of memfds: the new kernel's half.
  *
- * What came in is untrusted: a file is only begun once its descriptor and all of its
- * records have been found to be sound. retrieve() puts the folios into the page cache
- * of a new memfd. If it is short of something it keeps what it has, and goes on from
- * there the next time; finish() frees what nobody retrieved. A file that is not sound
- * costs one line in the log, and its memory.
+ * What came in is untrusted: a file is only begun once memfd_luo_check.c has found its
+ * descriptor and all of its records to be sound. retrieve() puts the folios into the
+ * page cache of a new memfd. If it is short of something it keeps what it has, and goes
+ * on from there the next time; finish() frees what nobody retrieved. A file that is not
+ * sound costs one line in the log, and its memory.
  *
  * Callers: memfd_luo.c hands both to the live update core, which calls them for one
  * file at a time. Two files may still lead to one descriptor, or to the same folios,
@@ -72,73 +72,6 @@ struct memfd_luo_in {
 /* Those whose retrieve() could not go on, by the page frame of their descriptor. */
 static DEFINE_XARRAY(memfd_luo_begun);
 
-static const char *memfd_luo_check_ser(const struct memfd_luo_ser *ser)
-{
-	if (ser->size > MAX_LFS_FILESIZE)
-		return "its size is out of range";
-	if (ser->pos > MAX_LFS_FILESIZE)
-		return "its position is out of range";
-	if (ser->nr_folios > DIV_ROUND_UP(ser->size, PAGE_SIZE))
-		return "it has more folios than pages";
-	if ((ser->flags & MEMFD_LUO_RDONLY) && (ser->flags & MEMFD_LUO_WRONLY))
-		return "it is open for nothing";
-	return NULL;
-}
-
-/*
- * Hold all records against the size, and take their folios. What a file that is not
- * sound has taken by then is nobody's any more.
- */
-static const char *memfd_luo_take(struct memfd_luo_in *in)
-{
-	u64 end = DIV_ROUND_UP(in->ser.size, PAGE_SIZE);
-	const struct memfd_luo_folio_ser *record;
-	struct folio *folio = NULL;
-	struct memfd_luo_it it;
-
-	memfd_luo_it_init(&it, &in->records);
-	while ((record = memfd_luo_it_next(&it))) {
-		if (!record->pfn)
-			continue;
-		if (record->flags & ~(MEMFD_LUO_FOLIO_DIRTY |
-				      MEMFD_LUO_FOLIO_UPTODATE))
-			return "a folio has unknown flags";
-		if (record->index >= end)
-			return "a folio is beyond the end of the file";
-		folio = kho_restore_folio_near(PFN_PHYS(record->pfn), folio);
-		if (!folio)
-			return "a folio is not preserved";
-		if (!folio_test_large(folio))
-			continue;
-		if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-			return "this kernel has no large folios";
-		if (!IS_ALIGNED(record->index, folio_nr_pages(folio)))
-			return "a folio is not aligned";
-		folio_set_large_rmappable(folio);
-	}
-	return NULL;
-}
-
-static const char *memfd_luo_check(struct memfd_luo_in *in)
-{
-	struct memfd_luo_records *records = &in->records;
-	const char *why;
-
-	why = memfd_luo_check_ser(&in->ser);
-	if (why || !in->ser.nr_folios)
-		return why;
-	records->nr = in->ser.nr_folios;
-	if (DIV_ROUND_UP(records->nr, MEMFD_LUO_RECORDS_PER_PAGE) >
-	    in->ser.folios.total_pages)
-		return "it has more folios than records";
-	if (kho_page_list_restore(&records->list, &in->ser.folios))
-		return "its records are not preserved";
-	why = memfd_luo_take(in);
-	if (why)
-		kho_page_list_destroy(&records->list);
-	return why;
-}
-
 /*
  * The file that was begun with at @data, or a new one once all of it is checked; NULL
  * if it is unsound.
@@ -158,7 +91,7 @@ static struct memfd_luo_in *memfd_luo_open(u64 data)
 		goto refuse;
 	/* What is checked, and used, is the copy. */
 	in->ser = *(struct memfd_luo_ser *)phys_to_virt(data);
-	why = memfd_luo_check(in);
+	why = memfd_luo_check(&in->ser, &in->records);
 	if (why)
 		goto refuse;
 
