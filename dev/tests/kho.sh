@@ -1,12 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kho.sh: the parts of KHO that need no kernel, on the host under ASan and UBSan: unit
-# tests, and a bounded run of the fuzzers. Prints KTAP.
+# kho.sh: the parts of KHO that need no kernel.
 
-set -euo pipefail
-
-top=$(cd "$(dirname "$0")/../.." && pwd)
-out=$top/build/host
-mkdir -p "$out"
-exec make -s -C "$top/tools/testing/selftests/liveupdate/host" KSRC="$top/build/linux" OUT="$out" check
+exec "$(dirname "$0")/../host.sh" kho 8

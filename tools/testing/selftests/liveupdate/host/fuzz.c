@@ -27,13 +27,20 @@
 #define BATCH			500
 #define HANG_SECONDS		10
 
-static struct fuzz_target *const targets[] = {
-	&fuzz_fdt, &fuzz_map, &fuzz_scratch, &fuzz_radix, &fuzz_block,
-	&fuzz_luo, &fuzz_pci, &fuzz_format,
-};
+#define MAX_TARGETS		16
+
+static struct fuzz_target *targets[MAX_TARGETS];
+static unsigned int nr_targets;
 
 static const struct fuzz_target *current;
 static u64 current_seed, current_iteration;
+
+void fuzz_register(struct fuzz_target *target)
+{
+	if (nr_targets == MAX_TARGETS)
+		abort();
+	targets[nr_targets++] = target;
+}
 
 u64 rng_next(struct rng *rng)
 {
@@ -167,7 +174,7 @@ static void usage(void)
 	       "  --seed N        for all but the corpus (default 2)\n"
 	       "  --from N        first iteration (default 0)\n"
 	       "  --target NAME   only that one:");
-	for (unsigned int i = 0; i < ARRAY_SIZE(targets); i++)
+	for (unsigned int i = 0; i < nr_targets; i++)
 		printf(" %s", targets[i]->name);
 	printf("\n");
 	exit(2);
@@ -184,7 +191,7 @@ int main(int argc, char **argv)
 		{ }
 	};
 	u64 seconds = 10, iterations = 0, seed = 2, from = 0;
-	struct fuzz_target *chosen[ARRAY_SIZE(targets)];
+	struct fuzz_target *chosen[MAX_TARGETS];
 	unsigned int i, nr = 0;
 	const char *only = NULL;
 	bool ok = true;
@@ -212,7 +219,7 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
-	for (i = 0; i < ARRAY_SIZE(targets); i++)
+	for (i = 0; i < nr_targets; i++)
 		if (!only || !strcmp(only, targets[i]->name))
 			chosen[nr++] = targets[i];
 	if (!nr)

@@ -41,8 +41,20 @@ struct fuzz_target {
 	u64 seen[64];
 };
 
-extern struct fuzz_target fuzz_fdt, fuzz_map, fuzz_scratch, fuzz_radix,
-	fuzz_block, fuzz_luo, fuzz_pci, fuzz_format;
+void fuzz_register(struct fuzz_target *target);
+
+/* Whatever is linked is run. */
+#define FUZZ_TARGET(target)						\
+static struct fuzz_target target;					\
+									\
+static void __attribute__((constructor)) fuzz_register_##target(void)	\
+{									\
+	fuzz_register(&(target));					\
+}									\
+static struct fuzz_target target
+
+/* Spoil an FDT in a buffer of a page; see fuzz_fdt.c. */
+void fuzz_mutate_fdt(struct rng *rng, u8 *fdt);
 
 #define FUZZ_ASSERT(cond) do {						\
 	if (!(cond))							\

@@ -6,6 +6,7 @@
 #include <linux/kho_block.h>
 
 #include "fuzz.h"
+#include "preserved.h"
 
 #define MAX_PAGES	(KHO_MAX_BLOCKS + 8)
 
@@ -28,6 +29,7 @@ void *kho_alloc_preserve(size_t size)
 	page = host_page_alloc();
 	if (!page)
 		return ERR_PTR(-ENOMEM);
+	page_set_state(virt_to_phys(page), 0);
 	pages[nr_pages++] = page;
 	return page;
 }
@@ -54,14 +56,6 @@ void kho_restore_free(void *mem)
 {
 	FUZZ_ASSERT(incoming);
 	drop(mem);
-}
-
-bool kho_range_is_stamped(phys_addr_t phys, unsigned long nr_pages);
-
-bool kho_range_is_stamped(phys_addr_t phys, unsigned long nr)
-{
-	FUZZ_ASSERT(incoming && nr == 1);
-	return IS_ALIGNED(phys, PAGE_SIZE) && host_page_exists(phys);
 }
 
 static size_t any_entry_size(struct rng *rng)
@@ -299,7 +293,7 @@ out:
 	return outcome;
 }
 
-struct fuzz_target fuzz_block = {
+FUZZ_TARGET(fuzz_block) = {
 	.name = "block",
 	.run = run,
 	.outcomes = outcomes,

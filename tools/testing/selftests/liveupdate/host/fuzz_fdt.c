@@ -118,7 +118,7 @@ static void use(const void *fdt, size_t size)
 	FUZZ_ASSERT(!err || err == -ENOENT || err == -EINVAL);
 }
 
-static void mutate(struct rng *rng, u8 *fdt)
+void fuzz_mutate_fdt(struct rng *rng, u8 *fdt)
 {
 	u32 struct_off = fdt_off_dt_struct(fdt) % PAGE_SIZE & ~3;
 	u32 size = fdt_totalsize(fdt) % PAGE_SIZE ?: 1;
@@ -186,7 +186,7 @@ static unsigned int run(struct rng *rng)
 	memset(buffer, 0, sizeof(buffer));
 	make(rng, buffer, &m);
 	for (i = 0; i < mutations; i++)
-		mutate(rng, (u8 *)buffer);
+		fuzz_mutate_fdt(rng, (u8 *)buffer);
 	if (mutations && rng_once_in(rng, 4))
 		size = rng_below(rng, PAGE_SIZE + 1);
 	else if (rng_once_in(rng, 2))
@@ -212,7 +212,7 @@ static unsigned int run(struct rng *rng)
 	return by_reason[rej.why];
 }
 
-struct fuzz_target fuzz_fdt = {
+FUZZ_TARGET(fuzz_fdt) = {
 	.name = "fdt",
 	.run = run,
 	.outcomes = outcomes,

@@ -256,7 +256,7 @@ static unsigned int run(struct rng *rng)
 	return ret;
 }
 
-struct fuzz_target fuzz_format = {
+FUZZ_TARGET(fuzz_format) = {
 	.name = "format",
 	.run = run,
 	.outcomes = outcomes,

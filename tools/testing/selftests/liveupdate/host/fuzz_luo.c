@@ -174,7 +174,7 @@ static unsigned int run(struct rng *rng)
 	return outcome(why);
 }
 
-struct fuzz_target fuzz_luo = {
+FUZZ_TARGET(fuzz_luo) = {
 	.name = "luo",
 	.run = run,
 	.outcomes = outcomes,

@@ -614,7 +614,7 @@ static unsigned int run(struct rng *rng)
 	return by_reason[rej.why];
 }
 
-struct fuzz_target fuzz_map = {
+FUZZ_TARGET(fuzz_map) = {
 	.name = "map",
 	.run = run,
 	.outcomes = map_outcomes,
@@ -724,7 +724,7 @@ static unsigned int run_scratch(struct rng *rng)
 	return err ? rej.why - KHO_SCRATCH_LENGTH + 2 : 1;
 }
 
-struct fuzz_target fuzz_scratch = {
+FUZZ_TARGET(fuzz_scratch) = {
 	.name = "scratch",
 	.run = run_scratch,
 	.outcomes = scratch_outcomes,

@@ -250,7 +250,7 @@ static unsigned int run(struct rng *rng)
 	}
 }
 
-struct fuzz_target fuzz_pci = {
+FUZZ_TARGET(fuzz_pci) = {
 	.name = "pci",
 	.run = run,
 	.outcomes = outcomes,

@@ -169,7 +169,7 @@ static unsigned int run(struct rng *rng)
 	return failed;
 }
 
-struct fuzz_target fuzz_radix = {
+FUZZ_TARGET(fuzz_radix) = {
 	.name = "radix",
 	.run = run,
 	.outcomes = outcomes,

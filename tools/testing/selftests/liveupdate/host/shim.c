@@ -15,10 +15,6 @@
 #define ASAN_UNPOISON_MEMORY_REGION(addr, size)	((void)(addr))
 #endif
 
-#define HOST_PHYS_BASE	0x100000000ULL
-#define HOST_PAGES	(16384UL >> (PAGE_SHIFT - 12))
-#define HOST_STRIDE	(2 * PAGE_SIZE)
-
 int host_fail_after = -1;
 unsigned int host_pages_live;
 unsigned int host_warnings;
@@ -36,7 +32,7 @@ static void __attribute__((constructor)) memory_init(void)
 	if (memory == MAP_FAILED)
 		abort();
 	ASAN_POISON_MEMORY_REGION(memory, HOST_PAGES * HOST_STRIDE);
-	for (i = HOST_PAGES; i--;)
+	for (i = HOST_PAGES - HOST_AREA_PAGES; i--;)
 		free_list[nr_free++] = i;
 }
 
@@ -49,23 +45,33 @@ static bool may_allocate(void)
 	return true;
 }
 
+static void *allocate(unsigned int pfn)
+{
+	void *page = memory + pfn * HOST_STRIDE;
+
+	allocated[pfn] = true;
+	host_pages_live++;
+	ASAN_UNPOISON_MEMORY_REGION(page, PAGE_SIZE);
+	return memset(page, 0, PAGE_SIZE);
+}
+
 void *host_page_alloc(void)
 {
-	unsigned int pfn;
-	void *page;
-
 	if (!nr_free) {
 		fprintf(stderr, "no more memory\n");
 		abort();
 	}
-	if (!may_allocate())
-		return NULL;
-	pfn = free_list[--nr_free];
-	allocated[pfn] = true;
-	host_pages_live++;
-	page = memory + pfn * HOST_STRIDE;
-	ASAN_UNPOISON_MEMORY_REGION(page, PAGE_SIZE);
-	return memset(page, 0, PAGE_SIZE);
+	return may_allocate() ? allocate(free_list[--nr_free]) : NULL;
+}
+
+/* Page number @i of the area, which must be free. Never fails. */
+void *host_area_alloc(unsigned int i)
+{
+	unsigned int pfn = HOST_PAGES - HOST_AREA_PAGES + i;
+
+	if (i >= HOST_AREA_PAGES || allocated[pfn])
+		abort();
+	return allocate(pfn);
 }
 
 void host_page_free(void *page)
@@ -77,7 +83,8 @@ void host_page_free(void *page)
 		abort();
 	}
 	allocated[pfn] = false;
-	free_list[nr_free++] = pfn;
+	if (pfn < HOST_PAGES - HOST_AREA_PAGES)
+		free_list[nr_free++] = pfn;
 	host_pages_live--;
 	ASAN_POISON_MEMORY_REGION(page, PAGE_SIZE);
 }

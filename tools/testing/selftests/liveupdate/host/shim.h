@@ -14,6 +14,7 @@
 #include <asm-generic/errno.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,7 @@
 
 #define CONFIG_KEXEC_HANDOVER	1
 #define CONFIG_KUNIT		1
+#define CONFIG_TRANSPARENT_HUGEPAGE	1
 #define IS_ENABLED(option)	(option)
 
 typedef uint8_t u8;
@@ -51,6 +53,7 @@ typedef u64 __aligned_u64 __attribute__((aligned(8)));
 #define noinline __attribute__((noinline))
 #define EXPORT_SYMBOL_GPL(sym)	extern typeof(sym) sym
 #define VISIBLE_IF_KUNIT
+#define fallthrough		__attribute__((fallthrough))
 
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
@@ -93,7 +96,39 @@ typedef u64 __aligned_u64 __attribute__((aligned(8)));
 
 #define hweight64(w)		__builtin_popcountll(w)
 #define SZ_4K			0x1000
+#define U32_MAX			UINT32_MAX
+#define U64_MAX			(~0ULL)
+#define NSEC_PER_SEC		1000000000L
+#define MAX_LFS_FILESIZE	LLONG_MAX
+#define div64_u64(a, b)		((a) / (b))
+#define abs_diff(a, b) ({			\
+	__auto_type __diff_a = (a);		\
+	__auto_type __diff_b = (b);		\
+						\
+	__diff_a > __diff_b ? __diff_a - __diff_b : __diff_b - __diff_a; \
+})
 #define BIT_ULL(n)		(1ULL << (n))
+
+/* As the CPU's instruction: what does not fit is no result. */
+static inline u64 mul_u64_u64_div_u64(u64 a, u64 mul, u64 div)
+{
+	unsigned __int128 result = (unsigned __int128)a * mul / div;
+
+	if (result >> 64)
+		abort();
+	return result;
+}
+
+static inline long host_strscpy(char *dest, const char *src, size_t size)
+{
+	size_t len = strnlen(src, size);
+
+	if (len < size)
+		memcpy(dest, src, len + 1);
+	return len < size ? (long)len : -E2BIG;
+}
+
+#define strscpy(dest, src)	host_strscpy(dest, src, sizeof(dest))
 
 static inline bool test_bit(unsigned long nr, const unsigned long *addr)
 {
@@ -243,12 +278,26 @@ static inline void list_del(struct list_head *entry)
 #define PHYS_PFN(x)	((unsigned long)((x) >> PAGE_SHIFT))
 
 #define GFP_KERNEL	0
+#define __GFP_NOWARN	0
+#define MAX_PAGE_ORDER	10
+
+/*
+ * All of the page frames. The last ones are allocated only by their number, so that
+ * they can be made to follow one another.
+ */
+#define HOST_PHYS_BASE	0x100000000ULL
+#define HOST_PAGES	(16384UL >> (PAGE_SHIFT - 12))
+#define HOST_AREA_PAGES	(2048UL >> (PAGE_SHIFT - 12))
+#define HOST_AREA	(HOST_PHYS_BASE + (HOST_PAGES - HOST_AREA_PAGES) * PAGE_SIZE)
+#define HOST_STRIDE	(2 * PAGE_SIZE)
+#define max_pfn		(PHYS_PFN(HOST_PHYS_BASE) + HOST_PAGES)
 
 /* -1: allocations never fail; n: the one after the next n ones fails, and on */
 extern int host_fail_after;
 extern unsigned int host_pages_live;
 
 void *host_page_alloc(void);
+void *host_area_alloc(unsigned int i);
 void host_page_free(void *page);
 bool host_page_exists(phys_addr_t phys);
 phys_addr_t virt_to_phys(const void *virt);
@@ -266,20 +315,56 @@ static inline void free_page(unsigned long page)
 
 void *kmalloc(size_t size, gfp_t gfp);
 #define kfree(ptr)			free(ptr)
+#define kvmalloc_array(n, size, gfp)	kmalloc((n) * (size), gfp)
+#define kvfree(ptr)			free(ptr)
+#define cond_resched()			do { } while (0)
+
+static inline void host_free_kvfree(void *ptr)
+{
+	kvfree(*(void **)ptr);
+}
+
+#define __free(name)	__attribute__((cleanup(host_free_##name)))
+#define no_free_ptr(ptr) ({			\
+	__auto_type __ptr = (ptr);		\
+						\
+	(ptr) = NULL;				\
+	__ptr;					\
+})
 
 /* Both phases of memory allocation are the same here. */
 #define slab_is_available()		true
 #define memblock_alloc(size, align)	host_page_alloc()
 #define memblock_free(ptr, size)	host_page_free(ptr)
 
-struct page { unsigned long private; };
+/* A page is its own struct page, and the next one's follows it. */
+struct page {
+	union {
+		unsigned long private;
+		char memory[HOST_STRIDE];
+	};
+};
+
+struct folio {
+	struct page page;
+};
 
 #define virt_to_page(virt)		((struct page *)(virt))
+#define page_address(page)		((void *)(page))
 #define pfn_to_page(pfn)		virt_to_page(phys_to_virt(PFN_PHYS(pfn)))
 #define PageReserved(page)		false
 #define free_reserved_page(page)	abort()
+#define alloc_page(gfp)			((struct page *)host_page_alloc())
+#define __free_page(page)		host_page_free(page)
 
-/* KHO that is not pure: made by whoever needs it, see fuzz_block.c. */
+bool folio_test_large(struct folio *folio);
+unsigned long folio_nr_pages(struct folio *folio);
+void folio_set_large_rmappable(struct folio *folio);
+
+/* KHO that is not pure: made by whoever needs it, see preserved.c and fuzz_block.c. */
+struct folio *kho_restore_folio_near(phys_addr_t phys, struct folio *near);
+int kho_preserve_pages(struct page *page, unsigned long nr_pages);
+void kho_unpreserve_pages(struct page *page, unsigned long nr_pages);
 void *kho_alloc_preserve(size_t size);
 void kho_unpreserve_free(void *mem);
 void kho_restore_free(void *mem);
@@ -389,5 +474,6 @@ void host_stub_set(host_fn real, host_fn replacement);
 #define KUNIT_ASSERT_GT(test, a, b)	HOST_BINARY(test, true, a, >, b)
 #define KUNIT_ASSERT_TRUE(test, cond)	HOST_TRUE(test, true, cond)
 #define KUNIT_ASSERT_NOT_NULL(test, ptr) HOST_TRUE(test, true, !!(ptr))
+#define KUNIT_ASSERT_NULL(test, ptr)	HOST_TRUE(test, true, !(ptr))
 
 #endif /* HOST_SHIM_H */
