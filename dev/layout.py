@@ -20,8 +20,9 @@ headers. Whatever is in a header is found there, nothing is listed here:
 
 It fails if a layout is not the recorded one although the string is; if a format has no
 record; if a record has no format, or a structure of it is gone; if a format is declared
-with liveupdate_format() that is in no header (those of tests in lib/ need none); if the
-catalogue in Documentation/core-api/liveupdate-formats.rst is not what the records say.
+with liveupdate_format() that is in no header (those of tests in lib/ need none), or none
+but tests declare one that is in a header; if the catalogue in
+Documentation/core-api/liveupdate-formats.rst is not what the records say.
 
 --record writes records of new formats, adds new constants and feature bits to old ones,
 and brings the catalogue up to date. It changes no recorded layout: that takes a new string.
@@ -50,9 +51,11 @@ END = '.. The catalogue ends.'
 
 FORMAT = re.compile(r'[a-z][a-z0-9.-]*-v[0-9]+')
 DEFINE = re.compile(r'^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)[ \t]+(\S(?:.*\\\n)*.*)$', re.M)
-STRUCT = re.compile(r'^(struct|union)\s+(\w+)\s*\{', re.M)
+ATTRIBUTES = r'(?:__\w+\b(?:\s*\([^;{]*?\))?\s*)*'
+STRUCT = re.compile(rf'^(?:typedef\s+)?(struct|union)\s+{ATTRIBUTES}(?!__)(\w+)\s*\{{', re.M)
+ANY_STRUCT = re.compile(r'^(?:typedef\s+)?(?:struct|union)\b[^;{}=]*\{', re.M)
 ENUM = re.compile(r'\benum\b[^{};]*\{[^}]*\}')
-NAMELESS = re.compile(r'^typedef\s+(?:struct|union)\s*\{', re.M)
+NAMELESS = re.compile(rf'^typedef\s+(?:struct|union)\s*{ATTRIBUTES}\{{', re.M)
 PART_OF = re.compile(r'\bpart of the format "([^"]+)"', re.I)
 NEEDS = re.compile(r'\bneeds a new (\w+)')
 DECLARED = re.compile(r'^liveupdate_format(?:_features)?\(\s*\w+\s*,\s*\w+\s*,\s*'
@@ -130,6 +133,7 @@ class Header:
         self.defines = [(m.start(), m[1], m[2].replace('\\\n', ' ').strip())
                         for m in DEFINE.finditer(self.code)]
         self.structs = [(m.start(), m[2]) for m in STRUCT.finditer(self.code)]
+        self.unions = {m[2] for m in STRUCT.finditer(self.code) if m[1] == 'union'}
         self.enums = [(m.start() + e.start(), e[1]) for m in ENUM.finditer(self.code)
                       for e in re.finditer(r'(?:[{,])\s*([A-Za-z_]\w*)', m.group())]
         self.formats = list(self.find_formats())
@@ -184,6 +188,10 @@ def find_formats(headers):
         if NAMELESS.search(header.code):
             wrong.append(f'{header.name}: it has a structure without a name, whose layout cannot '
                          'be recorded; name it')
+        seen = {m.start() for regexp in (STRUCT, NAMELESS) for m in regexp.finditer(header.code)}
+        wrong += [f'{header.name}: dev/layout.py does not understand "{" ".join(m.group().split())}"; '
+                  'write struct NAME {' for m in ANY_STRUCT.finditer(header.code)
+                  if m.start() not in seen]
         if header.formats:
             continue
         part, needs = PART_OF.search(header.prose), NEEDS.search(header.prose)
@@ -203,7 +211,7 @@ def find_formats(headers):
 
 
 def find_undeclared(top, headers, formats):
-    """Declarations of formats that are in no header."""
+    """Declarations of formats that are in no header, and formats that nobody declares."""
     values = {macro: string_of(value) or value for h in headers for _, macro, value in h.defines}
     values.update({f.macro: f.name for f in formats.values() if f.macro in values and
                    not values[f.macro].isdigit()})
@@ -213,6 +221,7 @@ def find_undeclared(top, headers, formats):
         name = word[1] if word else match.group()
         return name.strip('"') if name.startswith('"') else values.get(name, f'<{name}>')
 
+    declared = set()
     for path in sorted(top.rglob('*.c')):
         name = path.relative_to(top)
         if name.parts[0] in ('lib', 'build', 'tools') or name.stem.endswith('_kunit'):
@@ -220,8 +229,12 @@ def find_undeclared(top, headers, formats):
         for match in DECLARED.finditer(code_of(path.read_text(encoding='utf-8'))):
             said = re.sub(r'"[^"]*"|\w+(?:\(\w*\))?', part, match[1])
             said = re.sub(r'\s+', '', said)
+            declared.add(said)
             if said not in formats:
                 yield f'{name}: the format {said} is declared, but in no header of {ABI}'
+    for name in sorted(formats.keys() - declared):
+        yield (f'{formats[name].header}: the format {name} is not declared; do it with '
+               'liveupdate_format() next to the code that reads and writes it')
 
 
 # What the compiler says
@@ -391,7 +404,7 @@ class Dwarf:
 def compile_layouts(compiler, headers, formats):
     includes = ''.join(f'#include <{h.include}>\n' for h in headers)
     wanted = [name for f in formats.values() for name in f.structs]
-    words = {name: 'union' if re.search(rf'^union\s+{name}\s*{{', h.code, re.M) else 'struct'
+    words = {name: 'union' if name in h.unions else 'struct'
              for h in headers for _, name in h.structs}
     # A variable of each keeps its type in the object's debugging information.
     text = includes + ''.join(f'{words[name]} {name} *layout_{name};\n' for name in wanted)

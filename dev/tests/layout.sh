@@ -3,7 +3,7 @@
 #
 # layout.sh: the guard of the handover formats sees what it has to see.
 #
-# Works on a copy of the headers and their records, in a temporary folder that is removed at
+# Works on a copy of the headers, of their records and of what declares formats, in a temporary folder that is removed at
 # the end; the kernel's other headers are those of build/. LU_LAYOUT_TREE and
 # LU_LAYOUT_BUILD take those of another tree. Prints KTAP; each test is a function test_NAME.
 #
@@ -25,9 +25,11 @@ fail() {
 }
 
 fresh() {
-	rm -rf -- "$work/include" "$work/Documentation"
+	rm -rf -- "${work:?}"/*
 	mkdir -p "$work/Documentation/core-api"
 	cp -r "$top/include" "$work/"
+	(cd "$top" && grep -rlZ --include='*.c' '^liveupdate_format' kernel mm drivers |
+		xargs -0 cp --parents -t "$work")
 	cp "$top/Documentation/core-api/liveupdate-formats.rst" "$page"
 }
 
@@ -82,6 +84,7 @@ add_a_header() {
 			u32 reserved[5];
 		};
 	HEADER
+	echo 'liveupdate_format(tomorrow, FILE, TOMORROW_COMPATIBLE);' > "$work/kernel/tomorrow.c"
 }
 
 test_as_recorded() {
@@ -184,21 +187,58 @@ test_the_catalogue() {
 		cmp "$page" "$top/Documentation/core-api/liveupdate-formats.rst"
 }
 
+test_an_attribute() {
+	add_a_header
+	# Wherever it is, and of whatever kind, a structure is seen.
+	cat >> "$abi/tomorrow.h" <<-'HEADER'
+		struct __packed packed_ser {
+			u8 a;
+			u64 b;
+		};
+
+		union __attribute__((packed, aligned(2))) either_ser {
+			u8 c;
+			u64 d;
+		};
+
+		typedef struct typed_ser {
+			u64 e;
+		} typed;
+	HEADER
+	passes --record && passes || return
+	for line in 'struct packed_ser: 9 bytes' 'union either_ser: 8 bytes' 'struct typed_ser: 8 bytes'; do
+		grep -qxF "$line" "$abi/layouts/tomorrow-v1.txt" || fail "no '$line'" || return
+	done
+	sed -i 's/^u8 a;/u16 a;/' "$abi/tomorrow.h"
+	refuses 'struct packed_ser changed, but the string "tomorrow-v1"' || return
+	fresh
+	printf 'typedef struct __packed {\n\tint a;\n} mystery;\n' >> "$abi/luo.h"
+	refuses 'a structure without a name' || return
+	fresh
+	printf 'struct PACKED(1) odd_ser {\n\tint a;\n};\n' >> "$abi/luo.h"
+	refuses 'luo.h: dev/layout.py does not understand "struct PACKED\(1\) odd_ser \{"'
+}
+
 test_a_declaration() {
-	mkdir -p "$work/mm" "$work/lib"
-	cat > "$work/mm/memfd_luo.c" <<-'CODE'
-		liveupdate_format(memfd, FILE, MEMFD_LUO_FH_COMPATIBLE);
-		liveupdate_format(metadata, SUBTREE,
-				  KHO_METADATA_NODE_NAME "-v" __stringify(KHO_KEXEC_METADATA_VERSION));
-		liveupdate_format_features(luo, SUBTREE, "luo-v5", LIVEUPDATE_FORMAT_READ, 0, 0);
-	CODE
+	mkdir -p "$work/lib"
+	echo 'liveupdate_format_features(luo, SUBTREE, "luo-v5", LIVEUPDATE_FORMAT_READ, 0, 0);' \
+		>> "$work/kernel/liveupdate/luo_core.c"
 	echo 'liveupdate_format(test, FILE, "test-v1");' > "$work/lib/test.c"
 	passes || return
 	echo 'liveupdate_format(other, FILE, "other-v1");' >> "$work/mm/memfd_luo.c"
 	refuses 'mm/memfd_luo.c: the format other-v1 is declared, but in no header'
-	local rc=$?
-	rm -r "${work:?}/mm" "${work:?}/lib"
-	return "$rc"
+}
+
+test_a_missing_declaration() {
+	sed -i '/^liveupdate_format/d' "$work/kernel/liveupdate/luo_timeline.c"
+	refuses 'timeline.h: the format luo-timeline-v1 is not declared' || return
+	# A test's does not count: it is not in the image that is in use.
+	mkdir -p "$work/lib"
+	echo 'liveupdate_format(timeline, SUBTREE, "luo-timeline-v1");' > "$work/lib/test.c"
+	refuses 'timeline.h: the format luo-timeline-v1 is not declared' || return
+	fresh
+	sed -i '/^liveupdate_format(metadata/,/;/d' "$work/kernel/liveupdate/kho_metadata.c"
+	refuses 'kexec_metadata.h: the format kexec-metadata-v1 is not declared'
 }
 
 test_what_does_not_compile() {
