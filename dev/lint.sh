@@ -135,7 +135,8 @@ lint_sparse() {
 	! grep -E '(error|warning):' "$log"
 }
 
-# What is for arm64 compiles there, from nothing as on x86-64; it is not linked.
+# What is for arm64 compiles there, from nothing as on x86-64; it is not linked, but the linker
+# is told of the formats.
 lint_arm64() {
 	local out=$LU_OUT/arm64 log=$LU_LOGS/arm64.log fragment=$LU_OUT/arm64/.lu-fragment
 
@@ -151,9 +152,13 @@ lint_arm64() {
 			}
 		done < <(grep -hE '^CONFIG_' "$fragment")
 		# shellcheck disable=SC2046 # a list of words is meant
-		kernel_make "$out" KCFLAGS=-Werror $(arm64_objects)
+		kernel_make "$out" KCFLAGS=-Werror $(arm64_objects) arch/arm64/kernel/vmlinux.lds
 	) > "$log" 2>&1 || {
 		grep -E '(error|warning|dropped)' "$log" || tail -n 5 "$log"
+		return 1
+	}
+	grep -qF 'KEEP(*(.liveupdate_formats.entry))' "$out/arch/arm64/kernel/vmlinux.lds" || {
+		echo "arch/arm64/kernel/vmlinux.lds: no table of formats; LIVEUPDATE_FORMATS of asm-generic/vmlinux.lds.h has not reached it"
 		return 1
 	}
 }
