@@ -113,7 +113,8 @@ static const char * __init kho_check_fdt(phys_addr_t phys, u64 len)
 	const char *why = NULL;
 	void *fdt;
 
-	if (!phys || !PAGE_ALIGNED(phys) || !len || len > PAGE_SIZE)
+	/* Also if the previous kernel has pages of another size. */
+	if (!phys || !PAGE_ALIGNED(phys) || len != PAGE_SIZE)
 		return "the FDT is not one page";
 	if (!kho_may_be_ram(phys, PAGE_SIZE))
 		return "the FDT is not in RAM";
