@@ -25,12 +25,16 @@
  *	bench ORDER COUNT	time preserving and unpreserving
  *	scatter COUNT ORDER	preserve one page in each of so many blocks
  *	twice			preserve memory that is preserved
+ *	scratch			preserve a page of scratch
  *	claimed PHYS PAGES SEED	is an item of the previous kernel kept out of use?
  *				-ENOENT if not, -EBADMSG if its contents are wrong
  *	mutate NAME		damage the handover just before the jump
  *
  * kho_exercise_range=START,SIZE reserves a range on a cold boot that becomes an
- * item of its own: this is how a range gets to span two nodes.
+ * item of its own: this is how a range gets to span two nodes. Of more than 512M
+ * one word in each page is looked at. kho_exercise_claim=START,SIZE reserves a range
+ * on any boot, as the firmware may do it to what is preserved. kho_exercise_fail=STEP,
+ * which is tree, fdt or metadata, makes that step of kho_init() fail.
  *
  * A verb that fails has undone what it did, except for restore. All verbs are
  * serialized. Only for test machines: some of these verbs are weapons.
@@ -166,16 +170,17 @@ static u64 ex_random(u64 *state)
 	return x;
 }
 
-u64 ex_mix(u64 seed, u64 nr)
+/* Of what is very large a word in each page has to do. */
+static size_t ex_step(size_t bytes)
 {
-	return (seed + 1) * 0x9e3779b97f4a7c15ULL ^ (nr + 1) * 0xbf58476d1ce4e5b9ULL;
+	return bytes > SZ_512M ? PAGE_SIZE / sizeof(u64) - 3 : 1;
 }
 
 static void ex_fill(u64 *p, size_t bytes, u64 seed)
 {
 	u64 state = seed ?: 1;
 
-	for (size_t i = 0; i < bytes / sizeof(*p); i++) {
+	for (size_t i = 0; i < bytes / sizeof(*p); i += ex_step(bytes)) {
 		p[i] = ex_random(&state);
 		if (!(i % SZ_128K))
 			cond_resched();
@@ -186,7 +191,7 @@ static bool ex_check(const u64 *p, size_t bytes, u64 seed)
 {
 	u64 state = seed ?: 1;
 
-	for (size_t i = 0; i < bytes / sizeof(*p); i++) {
+	for (size_t i = 0; i < bytes / sizeof(*p); i += ex_step(bytes)) {
 		if (p[i] != ex_random(&state))
 			return false;
 		if (!(i % SZ_128K))
@@ -347,12 +352,6 @@ static int ex_alloc_range(void)
 	item->virt = phys_to_virt(ex_range_start);
 	ex_fill(item->virt, ex_range_size, item->seed);
 	ex_add_item(item);
-	return 0;
-}
-
-int ex_hash_key(unsigned long key, void *hash)
-{
-	*(u64 *)hash = ex_mix(*(u64 *)hash, key);
 	return 0;
 }
 
@@ -716,25 +715,6 @@ static int ex_claimed(phys_addr_t phys, unsigned long nr_pages, u64 seed)
 	return ex_check(phys_to_virt(phys), nr_pages << PAGE_SHIFT, seed) ? 0 : -EBADMSG;
 }
 
-/* A page, and the block that it is the first half of. */
-static int ex_twice(void)
-{
-	struct page *page = alloc_pages(GFP_KERNEL, 1);
-	int err;
-
-	if (!page)
-		return -ENOMEM;
-	err = kho_preserve_pages(page, 1);
-	if (!err) {
-		err = kho_preserve_pages(page, 2);
-		if (!err)
-			kho_unpreserve_pages(page, 2);
-		kho_unpreserve_pages(page, 1);
-	}
-	__free_pages(page, 1);
-	return err;
-}
-
 /* reserve_mem= */
 
 static int ex_region(const char *name, u64 seed, bool check)
@@ -750,6 +730,16 @@ static int ex_region(const char *name, u64 seed, bool check)
 }
 
 /* Files */
+
+static unsigned int ex_nr_huge(void)
+{
+	struct ex_item *item;
+	unsigned int nr = 0;
+
+	list_for_each_entry(item, &ex.items, list)
+		nr += item->preserved && item->kv.order;
+	return nr;
+}
 
 static int state_show(struct seq_file *m, void *v)
 {
@@ -767,8 +757,9 @@ static int state_show(struct seq_file *m, void *v)
 	seq_printf(m, "slab: %lu\n",
 		   global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B) +
 		   global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B));
-	seq_printf(m, "range: %d\ntext: 0x%llx\ntext_in_scratch: %d\n", !!ex_range_size,
-		   (u64)text, kho_scratch_overlap(text, _end - _text));
+	seq_printf(m, "range: %d\nhuge: %u\ntext: 0x%llx\ntext_in_scratch: %d\n",
+		   !!ex_range_size, ex_nr_huge(), (u64)text,
+		   kho_scratch_overlap(text, _end - _text));
 	ex_show_out(m);
 	ex_show_scratch(m);
 	return 0;
@@ -833,6 +824,8 @@ static int ex_do(char *line)
 		return ex_scatter(a, b);
 	if (!strcmp(verb, "twice"))
 		return ex_twice();
+	if (!strcmp(verb, "scratch"))
+		return ex_preserve_scratch();
 	if (!strcmp(verb, "claimed"))
 		return ex_claimed(a, b, c);
 	if (!strcmp(verb, "mutate"))

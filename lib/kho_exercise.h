@@ -29,6 +29,8 @@ int ex_hash_key(unsigned long key, void *hash);
 /* kho_exercise_bench.c */
 int ex_bench(unsigned int order, unsigned long count);
 int ex_scatter(unsigned long count, unsigned int order);
+int ex_twice(void);
+int ex_preserve_scratch(void);
 void ex_show_figures(struct seq_file *m);
 void ex_show_out(struct seq_file *m);
 void ex_show_scratch(struct seq_file *m);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exerciser of kexec handover: what it counts and what it times.
+ * Exerciser of kexec handover: what it counts and what it times, and requests that
+ * are to be refused.
  *
  * Figures are in cycles of the processor's own clock and of the last "bench"; the
  * caller serializes. Nothing of this preserves anything beyond the call, except
@@ -8,6 +9,8 @@
  */
 
 #include <linux/gfp.h>
+#include <linux/init.h>
+#include <linux/kernel.h>
 #include <linux/kexec_handover.h>
 #include <linux/kho_radix_tree.h>
 #include <linux/memory_hotplug.h>
@@ -26,8 +29,20 @@
 
 /* Counters */
 
+u64 ex_mix(u64 seed, u64 nr)
+{
+	return (seed + 1) * 0x9e3779b97f4a7c15ULL ^ (nr + 1) * 0xbf58476d1ce4e5b9ULL;
+}
+
+int ex_hash_key(unsigned long key, void *hash)
+{
+	*(u64 *)hash = ex_mix(*(u64 *)hash, key);
+	return 0;
+}
+
 struct ex_count {
 	u64 blocks, pages, hash, nodes;
+	unsigned int max_order;
 };
 
 static int ex_count_block(unsigned long key, void *data)
@@ -38,6 +53,7 @@ static int ex_count_block(unsigned long key, void *data)
 	kho_radix_decode_key(key, &order);
 	count->blocks++;
 	count->pages += 1ULL << order;
+	count->max_order = max(count->max_order, order);
 	return ex_hash_key(key, &count->hash);
 }
 
@@ -66,7 +82,12 @@ static bool ex_is_pinned(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
-	if (PageReserved(page) || !folio_ref_count(folio))
+	if (PageReserved(page))
+		return false;
+	/* Those of the pool have no reference, and cannot be moved. */
+	if (folio_test_hugetlb(folio) && folio_order(folio) > MAX_PAGE_ORDER)
+		return true;
+	if (!folio_ref_count(folio))
 		return false;
 	if (PageTable(page) || folio_test_slab(folio))
 		return true;
@@ -102,6 +123,7 @@ void ex_show_out(struct seq_file *m)
 
 	seq_printf(m, "blocks: %llu\nblock_pages: %llu\nblock_hash: %llu\ntree_nodes: %llu\n",
 		   count.blocks, count.pages, count.hash, count.nodes);
+	seq_printf(m, "max_order: %u\n", count.max_order);
 }
 
 /* Benchmarks */
@@ -254,3 +276,39 @@ int ex_scatter(unsigned long count, unsigned int order)
 	kvfree(blocks);
 	return err;
 }
+
+/* Requests that are to be refused */
+
+/* A page, and the block that it is the first half of. */
+int ex_twice(void)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 1);
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	err = kho_preserve_pages(page, 1);
+	if (!err) {
+		err = kho_preserve_pages(page, 2);
+		if (!err)
+			kho_unpreserve_pages(page, 2);
+		kho_unpreserve_pages(page, 1);
+	}
+	__free_pages(page, 1);
+	return err;
+}
+
+int ex_preserve_scratch(void)
+{
+	if (!kho_scratch_cnt)
+		return -ENOENT;
+	return kho_preserve_pages(pfn_to_page(PHYS_PFN(kho_scratch[0].addr)), 1);
+}
+
+static int __init ex_parse_claim(char *p)
+{
+	phys_addr_t start = memparse(p, &p);
+
+	return *p++ == ',' ? memblock_reserve(start, memparse(p, &p)) : -EINVAL;
+}
+early_param("kho_exercise_claim", ex_parse_claim);
