@@ -24,6 +24,7 @@
 #include <linux/kstrtox.h>
 #include <linux/liveupdate_format.h>
 #include <linux/printk.h>
+#include <linux/string.h>
 
 #include "kho_internal.h"
 
@@ -61,6 +62,28 @@ void __init kho_disable(void)
 	kho_enabled = false;
 }
 
+#ifdef CONFIG_KEXEC_HANDOVER_EXERCISE
+/* For tests: the step of kho_init() that fails. */
+static char kho_failing[16] __initdata;
+
+static int __init kho_parse_fail(char *p)
+{
+	strscpy(kho_failing, p ?: "");
+	return 0;
+}
+early_param("kho_exercise_fail", kho_parse_fail);
+
+static int __init kho_should_fail(const char *step)
+{
+	return strcmp(kho_failing, step) ? 0 : -ENOMEM;
+}
+#else
+static int __init kho_should_fail(const char *step)
+{
+	return 0;
+}
+#endif
+
 static int __init kho_init(void)
 {
 	const char *what;
@@ -75,18 +98,18 @@ static int __init kho_init(void)
 		goto err_disable;
 
 	what = "preserved-memory tree";
-	err = kho_radix_init_tree(&kho_out.tree, NULL);
+	err = kho_should_fail("tree") ?: kho_radix_init_tree(&kho_out.tree, NULL);
 	if (err)
 		goto err_disable;
 
 	what = "root FDT";
-	err = kho_subtree_init();
+	err = kho_should_fail("fdt") ?: kho_subtree_init();
 	if (err)
 		goto err_tree;
 
 	kho_metadata_receive();
 	what = "metadata";
-	err = kho_metadata_publish();
+	err = kho_should_fail("metadata") ?: kho_metadata_publish();
 	if (err)
 		goto err_subtree;
 
