@@ -94,7 +94,8 @@ static int kho_no_scratch_check(void)
 	kho_scratch_size = 2 * align;
 
 	addr = memblock_phys_alloc_no_scratch(SZ_4K, SZ_4K, 0,
-					      MEMBLOCK_ALLOC_ACCESSIBLE);
+					      MEMBLOCK_ALLOC_ACCESSIBLE,
+					      NUMA_NO_NODE);
 	ASSERT_EQ(addr, kho_scratch_base - SZ_4K);
 
 	addr = (phys_addr_t)(unsigned long)memblock_alloc_hugetlb(align, NUMA_NO_NODE, false);
@@ -103,13 +104,15 @@ static int kho_no_scratch_check(void)
 	ASSERT_EQ(memblock_reserved_kern_size(PHYS_ADDR_MAX, NUMA_NO_NODE), align + SZ_4K);
 
 	addr = memblock_phys_alloc_no_scratch(align, SZ_4K, 0,
-					      MEMBLOCK_ALLOC_ACCESSIBLE);
+					      MEMBLOCK_ALLOC_ACCESSIBLE,
+					      NUMA_NO_NODE);
 	ASSERT_EQ(addr, 0);
 
 	memblock_set_bottom_up(true);
 	kho_scratch_base = base;
 	addr = memblock_phys_alloc_no_scratch(SZ_4K, SZ_4K, 0,
-					      MEMBLOCK_ALLOC_ACCESSIBLE);
+					      MEMBLOCK_ALLOC_ACCESSIBLE,
+					      NUMA_NO_NODE);
 	ASSERT_EQ(addr, base + 2 * align);
 	memblock_set_bottom_up(false);
 	kho_scratch_size = 0;
