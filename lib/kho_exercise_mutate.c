@@ -589,6 +589,22 @@ static int ex_setup_data(unsigned long field, u64 value)
 	return ex_defuse_purgatory();
 }
 
+/* The length of the entry, the last field of its header. */
+static int ex_setup_len(unsigned long len)
+{
+	struct kho_data data;
+	u32 value = len;
+	unsigned long at;
+
+	if (!kexec_image)
+		return -ENOENT;
+	at = ex_kho_data(&data);
+	if (!at)
+		return -ENOENT;
+	ex_image(at - sizeof(value), &value, sizeof(value), true);
+	return ex_defuse_purgatory();
+}
+
 static int ex_fdt_addr(unsigned long addr)
 {
 	return ex_setup_data(EX_FDT_ADDR, addr);
@@ -709,7 +725,7 @@ static const struct ex_mutation ex_mutations[] = {
 	{ "fdt_addr_not_ram", ex_fdt_addr, EX_NOT_RAM },
 	{ "fdt_addr_unaligned", ex_fdt_addr, 0x1000008 },
 	{ "fdt_addr_in_scratch", ex_fdt_addr_in_scratch, 0 },
-	{ "fdt_size_0", ex_fdt_size, 0 },
+	{ "fdt_size_short", ex_fdt_size, SZ_2K },
 	{ "fdt_size_huge", ex_fdt_size, ~0UL },
 
 	{ "tree_root_not_ram", ex_tree_root, EX_NOT_RAM },
@@ -745,6 +761,7 @@ static const struct ex_mutation ex_mutations[] = {
 	{ "scratch_addr_unaligned", ex_scratch_addr, 0x1000004 },
 	{ "scratch_array_outside", ex_scratch_array_outside, 0 },
 	{ "scratch_no_kernel", ex_scratch_no_kernel, 0 },
+	{ "setup_short", ex_setup_len, sizeof(struct kho_data) - 1 },
 
 	{ "child_not_ram", ex_child_addr, EX_NOT_RAM },
 	{ "child_not_preserved", ex_child_addr, 0x1000 },
