@@ -53,6 +53,9 @@ static void by_default(struct lu_run *run)
 
 LU_TEST(by_default_1g, "mem=1G own flavour=prod append=kho=on", by_default);
 LU_TEST(by_default_4g, "mem=4G own flavour=prod append=kho=on", by_default);
+/* What was asked for is not of the kernel's own. */
+LU_TEST(by_default_asked_for, "mem=6G own flavour=prod append=kho=on append=crashkernel=512M "
+	"append=cma=256M append=hugetlb_cma=1G", by_default);
 LU_TEST(by_default_2_nodes, "mem=2G cpus=2 numa=2 own flavour=prod append=kho=on", by_default);
 
 /* What is wrong is said and has no effect, one by one. */
