@@ -26,12 +26,30 @@ static void preserve_next(struct lu_run *run)
 	}
 	kho_do("verify");
 	kho_do("preserve");
+	kho_check_child("kho_exercise");
+}
+
+#define VMALLOC_KIND	2	/* of items */
+#define VMALLOC_NOISE	512	/* pages; stacks of tasks that come and go */
+
+/* Restored areas count as any other, until they are freed. */
+static void check_vmalloc(long long before, long long pages)
+{
+	long long rise = kho_state("vmalloc") - before;
+
+	LU_CHECK(llabs(rise - pages) <= VMALLOC_NOISE,
+		 "vmalloc has %lld pages more than at first, not %lld", rise, pages);
 }
 
 static void update(struct lu_run *run)
 {
+	bool last = run->stage + 1 == run->nr_stages;
+	long long vmalloc = 0;
+
 	if (run->stage) {
 		kho_check_update(run->stage);
+		if (last)
+			vmalloc = kho_state("vmalloc");
 		kho_do("restore");
 		kho_do("verify");
 		/* The same memory is not to be had twice. */
@@ -39,17 +57,27 @@ static void update(struct lu_run *run)
 	} else {
 		kho_check_cold();
 	}
-	if (run->stage + 1 < run->nr_stages) {
-		preserve_next(run);
-	} else {
+	if (last) {
+		LU_CHECK(kho_item_pages(VMALLOC_KIND) > 2 * VMALLOC_NOISE, "too few to tell");
+		check_vmalloc(vmalloc, kho_item_pages(VMALLOC_KIND));
 		kho_do("free");
-		LU_EQ(kho_state("vmalloc") >= 0, 1);
+		check_vmalloc(vmalloc, 0);
+	} else {
+		preserve_next(run);
 	}
 	kho_check_kernel();
 }
 
-LU_TEST(five_updates, "mem=1G cpus=2 append=kho=on", update, update, update, update, update,
-	update);
+#define DEFERRED	"deferred pages initialised in "
+
+static void deferred(struct lu_run *run)
+{
+	LU_CHECK(lu_dmesg_has(DEFERRED), "no struct page was set up later");
+	update(run);
+}
+
+LU_TEST(five_updates, "mem=1G cpus=2 append=kho=on", deferred, deferred, deferred, deferred,
+	deferred, deferred);
 
 static void nodes(struct lu_run *run)
 {
@@ -117,8 +145,31 @@ LU_TEST(hugetlb_cma, "mem=6G cpus=2 flavour=prod append=kho=on append=hugetlb_cm
 	gigantic_cma, gigantic_cma, gigantic_cma);
 
 /* All struct pages are set up in one go, early_page_ext says so. */
+static void not_deferred(struct lu_run *run)
+{
+	LU_CHECK(!lu_dmesg_has(DEFERRED), "struct pages were set up later");
+	update(run);
+}
+
 LU_TEST(no_deferred_init, "mem=2G cpus=2 flavour=debug append=kho=on append=early_page_ext",
-	update, update, update);
+	not_deferred, not_deferred, not_deferred);
+
+/*
+ * Blocks that are larger than any of the page allocator's: the range is made of one of
+ * order 12, 18, 17, 16, 15, 14 and 13 each. Vmalloc areas have large pages, too.
+ */
+static void large_blocks(struct lu_run *run)
+{
+	update(run);
+	if (run->stage + 1 < run->nr_stages) {
+		LU_EQ(kho_state("max_order"), 18);
+		LU_CHECK(kho_state("huge") > 0, "no vmalloc area has large pages");
+	}
+}
+
+LU_TEST(large_blocks, "mem=6G flavour=prod append=kho=on append=nokaslr "
+	"append=kho_exercise_range=0x13f000000,0x7f000000",
+	large_blocks, large_blocks, large_blocks);
 
 /*
  * More gaps of the smallest size than are used: the next kernel has to look for larger
@@ -174,23 +225,39 @@ LU_TEST(kaslr_20_boots, "mem=1G flavour=prod append=kho=on timeout=200",
 	kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr,
 	kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr, kaslr);
 
-/* From the first update on each kernel has as much memory as the others. */
+/*
+ * From the first update on each kernel has as much memory as the others, and that is
+ * as much as before. In every other one test_kho holds some, see verdict().
+ */
+#define BOOT_NOISE	64	/* pages */
+#define FREE_NOISE	1024
+
 static void nothing_lost(struct lu_run *run)
 {
-	long long managed;
+	long long managed = kho_state("managed"), free;
+	const char *key = run->stage % 2 ? "free1" : "free0";
 
 	if (run->stage) {
 		kho_check_update(run->stage);
 		kho_do("restore");
 		kho_do("free");
 		managed = kho_state("managed");
-		lu_note("update %d: %lld pages managed, %lld free", run->stage, managed,
-			kho_state("free"));
+		free = kho_state("free");
+		lu_note("update %d: %lld pages managed, %lld free", run->stage, managed, free);
 		if (run->stage == 1)
-			lu_set(run, "managed", "%lld", managed);
+			LU_CHECK(managed > lu_get_num(run, "managed") - BOOT_NOISE,
+				 "%lld pages managed, %s before", managed, lu_get(run, "managed"));
 		else
 			LU_EQ(managed, lu_get_num(run, "managed"));
+		if (run->stage < 3)
+			lu_set(run, key, "%lld", free);
+		else
+			LU_CHECK(llabs(free - lu_get_num(run, key)) <= FREE_NOISE,
+				 "%lld pages free, %s before", free, lu_get(run, key));
+	} else {
+		lu_note("%lld pages managed", managed);
 	}
+	lu_set(run, "managed", "%lld", managed);
 	if (run->stage + 1 < run->nr_stages) {
 		kho_do("alloc %d", run->stage);
 		kho_do("preserve");

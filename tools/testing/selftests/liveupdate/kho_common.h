@@ -94,6 +94,62 @@ static inline int kho_scratch_file(const char *name, unsigned long long nums[KHO
 	return nr;
 }
 
+/* A whole file, which may have any bytes in it. */
+static inline int kho_file(const char *path, void *buf, size_t room)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), n, len = 0;
+
+	LU_CHECK(fd >= 0, "%s: %m", path);
+	while ((n = read(fd, buf + len, room - len)) > 0)
+		len += n;
+	LU_CHECK(!n, "%s: %m", path);
+	close(fd);
+	return len;
+}
+
+/* Does the root FDT for the next kernel have such a child, and a file with its data? */
+static inline void kho_check_child(const char *name)
+{
+	static char fdt[1 << 16], data[1 << 16];
+	char path[128];
+	int len = kho_file("/sys/kernel/debug/kho/out/fdt", fdt, sizeof(fdt));
+
+	LU_CHECK(memmem(fdt, len, name, strlen(name) + 1), "out/fdt has no %s", name);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kho/out/sub_fdts/%s", name);
+	LU_CHECK(kho_file(path, data, sizeof(data)) > 0, "%s is empty", path);
+}
+
+/* The blob of the metadata, from or for the kernel next to this one: its count. */
+static inline int kho_metadata_count(const char *side)
+{
+	struct {
+		unsigned int version;
+		char release[65];
+		unsigned int count;
+	} __attribute__((packed)) blob;
+	char path[64], more[sizeof(blob) + 1];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kho/%s/sub_fdts/kexec-metadata", side);
+	LU_EQ(kho_file(path, more, sizeof(more)), sizeof(blob));
+	memcpy(&blob, more, sizeof(blob));
+	LU_EQ(blob.version, 1);
+	return blob.count;
+}
+
+/* Pages of the items of a kind. */
+static inline long long kho_item_pages(unsigned int kind)
+{
+	long long pages, sum = 0;
+	unsigned int k;
+	FILE *f = fopen(KHO_EXERCISE "items", "re");
+
+	LU_CHECK(f, "the items: %m");
+	while (fscanf(f, "%u %*u %lld %*u", &k, &pages) == 2)
+		sum += k == kind ? pages : 0;
+	fclose(f);
+	return sum;
+}
+
 /* Several keys of one look at the state, which costs the kernel some time. */
 static inline const char *kho_look(void)
 {
@@ -178,6 +234,9 @@ static inline void kho_check_update(int count)
 	snprintf(text, sizeof(text), "KHO: exec from: %s (count %d)", uts.release, count);
 	LU_CHECK(lu_dmesg_has(text), "the log has no '%s'", text);
 	LU_EQ(access("/sys/kernel/debug/kho/in/fdt", R_OK), 0);
+	LU_EQ(kho_metadata_count("in"), count);
+	LU_EQ(kho_metadata_count("out"), count + 1);
+	kho_check_child("kexec-metadata");
 	LU_EQ(kho_state("kho_boot"), 1);
 	kho_check_kernel();
 }
