@@ -75,6 +75,8 @@ static void to_stranger(struct lu_run *run)
 static void stranger(struct lu_run *run)
 {
 	LU_CHECK(access(KHO_EXERCISE, F_OK), "this kernel has the option");
+	LU_CHECK(lu_dmesg_has("Passed KHO data, but CONFIG_KEXEC_HANDOVER not set"),
+		 "the log does not say that there is a handover");
 	LU_CHECK(lu_read_key("/proc/meminfo", "MemFree") > 100 << 10, "no memory is free");
 	strcpy(run->image, "");
 }
@@ -88,23 +90,27 @@ static void from_stranger(struct lu_run *run)
 LU_TEST(kernel_without_kho, "mem=1G flavour=prod image=bare append=kho=on",
 	to_stranger, stranger, from_stranger);
 
-#define REGION	"/sys/kernel/debug/kho_exercise/do"
-
+/* The last two begin and end inside of pages, perhaps of the same one. */
 static void region_before(struct lu_run *run)
 {
-	if (run->stage) {
+	static const char * const regions[] = { "lu_one", "lu_two", "lu_odd", "lu_tiny" };
+	char line[80];
+
+	if (run->stage)
 		kho_check_update(run->stage);
-		LU_CHECK(lu_dmesg_has("Revived memory reservation 'lu_one' from KHO"),
-			 "the region was not revived");
-		kho_do("region_check lu_one %d", run->stage);
-		kho_do("region_check lu_two %d", 100 + run->stage);
+	for (int i = 0; run->stage && i < 4; i++) {
+		snprintf(line, sizeof(line), "Revived memory reservation '%s' from KHO",
+			 regions[i]);
+		LU_CHECK(lu_dmesg_has(line), "%s was not revived", regions[i]);
+		kho_do("region_check %s %d", regions[i], 100 * i + run->stage);
 	}
-	kho_do("region lu_one %d", run->stage + 1);
-	kho_do("region lu_two %d", 101 + run->stage);
+	for (int i = 0; i < 4; i++)
+		kho_do("region %s %d", regions[i], 100 * i + run->stage + 1);
 }
 
 LU_TEST(reserve_mem, "mem=1G append=kho=on append=reserve_mem=4M:4096:lu_one "
-	"append=reserve_mem=12K:4096:lu_two",
+	"append=reserve_mem=12K:4096:lu_two append=reserve_mem=6000:64:lu_odd "
+	"append=reserve_mem=3000:64:lu_tiny",
 	region_before, region_before, region_before);
 
 /* An image of kexec_load() cannot carry it, which is said when it is loaded. */
@@ -199,6 +205,170 @@ static void memmap_after(struct lu_run *run)
 
 LU_TEST(memmap_in_scratch, "mem=1G flavour=prod " SCRATCH, memmap_before, memmap_after);
 LU_TEST(mem_below_scratch, "mem=4G flavour=prod " SCRATCH, mem_before, less_ram_after);
+
+/*
+ * kho_init() fails at each of its steps. A cold boot takes scratch back; what came from
+ * the previous kernel can be had all the same.
+ */
+static void failed(struct lu_run *run, const char *what)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "KHO: disabled, nothing can be preserved for the next "
+		 "kernel: %s (-", what);
+	LU_EQ(kho_log_count(line, NULL, 0), 1);
+	LU_EQ(kho_state("enabled"), 0);
+	LU_CHECK(access("/sys/kernel/debug/kho", F_OK), "there is a debugfs folder");
+	if (kho_state("kho_boot")) {
+		kho_do("restore");
+		kho_do("verify");
+		LU_CHECK(kho_state("scratch_pageblocks") > 0, "scratch is no scratch any more");
+		LU_EQ(kho_state("scratch_not_cma"), 0);
+	} else {
+		kho_do("alloc %d", run->stage);
+		LU_EQ(kho_state("scratch_pageblocks"), 0);
+		LU_EQ(lu_read_key("/proc/meminfo", "CmaFree"), 0);
+		LU_CHECK(llabs(kho_state("managed") - lu_get_num(run, "managed")) < 256,
+			 "%lld pages managed, %s with scratch", kho_state("managed"),
+			 lu_get(run, "managed"));
+	}
+	LU_EQ(kho_try("preserve"), -EOPNOTSUPP);
+	kho_do("free");
+}
+
+static void to_failure(struct lu_run *run)
+{
+	kho_check_cold();
+	lu_set(run, "managed", "%lld", kho_state("managed"));
+	kho_do("alloc 1");
+	kho_do("preserve");
+	strcpy(run->append, "kho_exercise_fail=metadata");
+}
+
+static void metadata_fails(struct lu_run *run)
+{
+	LU_EQ(kho_state("kho_boot"), 1);
+	failed(run, "metadata");
+	strcpy(run->append, "kho_exercise_fail=fdt");
+}
+
+static void fdt_fails(struct lu_run *run)
+{
+	LU_EQ(kho_state("kho_boot"), 0);
+	failed(run, "root FDT");
+	strcpy(run->append, "kho_exercise_fail=tree");
+}
+
+static void tree_fails(struct lu_run *run)
+{
+	LU_EQ(kho_state("kho_boot"), 0);
+	failed(run, "preserved-memory tree");
+	strcpy(run->append, "kho_exercise_fail=none");
+}
+
+static void from_failure(struct lu_run *run)
+{
+	kho_check_cold();
+	(void)run;
+}
+
+LU_TEST(init_fails, "mem=1G flavour=prod append=kho=on", to_failure, metadata_fails, fdt_fails,
+	tree_fails, from_failure);
+
+/* The firmware of the next kernel may want memory that was preserved: that block is lost. */
+static void to_claim(struct lu_run *run)
+{
+	unsigned long long phys;
+
+	kho_do("alloc 1");
+	kho_note_items(run);
+	kho_do("preserve");
+	phys = strtoull(lu_get(run, "item01"), NULL, 10);
+	snprintf(run->append, sizeof(run->append), "kho_exercise_claim=0x%llx,8K", phys + 4096);
+}
+
+static void from_claim(struct lu_run *run)
+{
+	char line[128] = "";
+	unsigned long long nr, all;
+
+	kho_check_update(1);
+	LU_EQ(kho_log_count("preserved blocks are lost", NULL, 0), 1);
+	LU_EQ(kho_log_count("KHO: 1 of ", line, sizeof(line)), 1);
+	LU_CHECK(sscanf(line, "KHO: %llu of %llu preserved blocks are lost: the firmware claims",
+			&nr, &all) == 2 && all > 1, "the log says '%s'", line);
+	/* That one is missing, the others are there. */
+	LU_EQ(kho_try("restore"), -EINVAL);
+	kho_do("verify");
+	LU_CHECK(kho_item_pages(0) > 1024, "more is missing");
+	LU_EQ(kho_log_count("kho_exercise: not restored", NULL, 0), 1);
+	kho_do("free");
+	kho_check_kernel();
+	(void)run;
+}
+
+LU_TEST(claimed_by_firmware, "mem=1G flavour=prod append=kho=on", to_claim, from_claim);
+
+/*
+ * What the second kernel is the first to ask for is for long: not where the third one is
+ * loaded. Scratch is the highest memory here, and would be the first choice.
+ */
+static void ask_for(struct lu_run *run)
+{
+	kho_do("alloc 1");
+	kho_do("preserve");
+	strcpy(run->append, "cma=256M crashkernel=64M");
+}
+
+static void check_beside(unsigned long long start, unsigned long long end)
+{
+	unsigned long long addr[KHO_MAX_AREAS], size[KHO_MAX_AREAS];
+	int nr = kho_scratch_file("scratch_phys", addr);
+
+	LU_EQ(kho_scratch_file("scratch_len", size), nr);
+	for (int i = 0; i < nr; i++)
+		LU_CHECK(end <= addr[i] || start >= addr[i] + size[i],
+			 "0x%llx-0x%llx is in scratch at 0x%llx", start, end, addr[i]);
+}
+
+static void beside(struct lu_run *run)
+{
+	unsigned long long start, end;
+	char line[128] = "", *p = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	kho_check_update(1);
+	LU_EQ(kho_log_count("cma: Reserved 256 MiB at ", line, sizeof(line)), 1);
+	LU_CHECK(sscanf(line, "cma: Reserved 256 MiB at %llx", &start) == 1, "'%s'", line);
+	check_beside(start, start + (256 << 20));
+
+	f = fopen("/proc/iomem", "re");
+	LU_CHECK(f, "/proc/iomem: %m");
+	while (getline(&p, &len, f) > 0 && !strstr(p, "Crash kernel"))
+		;
+	LU_CHECK(!feof(f) && sscanf(p, " %llx-%llx", &start, &end) == 2, "no crash kernel");
+	check_beside(start, end + 1);
+	fclose(f);
+	free(p);
+	kho_do("restore");
+	kho_do("free");
+	(void)run;
+}
+
+LU_TEST(cma_beside_scratch, "mem=2G flavour=prod append=kho=on append=kho_scratch=64M,64M,512M",
+	ask_for, beside);
+
+/* Scratch is the next kernel's. */
+static void in_scratch(struct lu_run *run)
+{
+	LU_EQ(kho_try("scratch"), -EINVAL);
+	LU_CHECK(lu_dmesg_has(", 1 pages: in KHO scratch"), "the log does not say it");
+	(void)run;
+}
+
+LU_TEST(preserve_in_scratch, "mem=1G flavour=prod append=kho=on expect=WARNING:.*kho_may_preserve",
+	in_scratch);
 
 /* With CONFIG_KEXEC_HANDOVER_DEBUG memory has one owner. */
 static void twice(struct lu_run *run)
