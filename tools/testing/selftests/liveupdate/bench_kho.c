@@ -57,6 +57,7 @@ static void boot(struct lu_run *run)
 {
 	unsigned long long now = lu_clock();
 	static const char * const names[] = { "", "", "", "n", "2n", "4n" };
+	double per_block;
 	char key[16];
 
 	if (run->stage == 2)
@@ -65,7 +66,15 @@ static void boot(struct lu_run *run)
 		long long extra = now - lu_get_num(run, "jump") - lu_get_num(run, "base");
 
 		snprintf(key, sizeof(key), "%s_blocks", names[run->stage]);
-		lu_figure(key, (double)extra / counts[run->stage - 1], "block", NULL);
+		per_block = (double)extra / counts[run->stage - 1];
+		lu_figure(key, per_block, "block", NULL);
+		/* It has to be linear; what is quadratic would have twice and four times as much. */
+		if (run->stage == 3)
+			lu_set(run, "per_block", "%.0f", per_block);
+		else
+			LU_CHECK(per_block <= 1.3 * lu_get_num(run, "per_block"),
+				 "%.0f for each of %d blocks, %s for each of %d", per_block,
+				 counts[run->stage - 1], lu_get(run, "per_block"), N);
 	}
 	if (run->stage + 1 < run->nr_stages) {
 		if (counts[run->stage])
