@@ -62,6 +62,7 @@ void pci_lu_in_drop(struct pci_lu_in *in);
 /* liveupdate_life.c, not under pci_lu_lock */
 void pci_lu_abandon_rest(void);
 int pci_lu_abandon(struct pci_dev *dev);
+void pci_lu_in_driver_gone(struct pci_dev *dev);
 bool pci_lu_driver_accepts(const struct pci_driver *drv, const char *format);
 
 #endif /* DRIVERS_PCI_LIVEUPDATE_INTERNAL_H */

@@ -57,21 +57,31 @@ int pci_lu_may_probe(struct pci_dev *dev, const struct pci_driver *drv)
 	return -EBUSY;
 }
 
-/* @devp is the caller's to put, outside of the lock, whatever is returned */
-static int pci_lu_retrieve_locked(u64 key, struct pci_dev **devp)
+/* With a reference */
+static struct pci_dev *pci_lu_find_device(u64 key)
 {
-	struct pci_lu_in *in = pci_lu_in_find(key);
-	struct pci_dev *dev;
+	struct pci_lu_in *in;
 
-	*devp = NULL;
+	guard(mutex)(&pci_lu_lock);
+	in = pci_lu_in_find(key);
 	if (!in || in->is_bridge)
-		return -ENOENT;
+		return ERR_PTR(-ENOENT);
 	if (in->state == PCI_LU_ABANDONED)
+		return ERR_PTR(-ENODEV);
+	return pci_lu_in_dev_get(in) ?: ERR_PTR(-ENODEV);
+}
+
+/* Under the device lock, so that its driver stays until pci_lu_driver_gone() */
+static int pci_lu_retrieve_locked(struct pci_dev *dev)
+{
+	struct pci_lu_in *in = dev->lu_in;
+
+	device_lock_assert(&dev->dev);
+	guard(mutex)(&pci_lu_lock);
+	if (in->state == PCI_LU_RETRIEVED)
+		return -EBUSY;
+	if (in->state != PCI_LU_INCOMING || in->dev != dev)
 		return -ENODEV;
-	dev = pci_lu_in_dev_get(in);
-	if (!dev)
-		return -ENODEV;
-	*devp = dev;
 	if (!dev->driver || !device_is_bound(&dev->dev) ||
 	    !pci_lu_driver_accepts(dev->driver, in->device.format))
 		return -EAGAIN;
@@ -83,27 +93,68 @@ static int pci_lu_retrieve_locked(u64 key, struct pci_dev **devp)
  * pci_liveupdate_retrieve - a file stands for this device again
  * @key: pci_liveupdate_key() of the device in the previous kernel
  *
- * Called by retrieve() of a file handler. May be called again for the same device until
- * it is finished, with the same result.
+ * Called by retrieve() of a file handler, which calls pci_liveupdate_unretrieve() if it
+ * fails afterwards.
  *
- * Context: process context, may sleep.
+ * Context: process context, may sleep, takes the device lock.
  * Return: the device, with a reference that is the caller's to put; -ENOENT if nothing
  * is known of it, or not any more; -ENODEV if it did not survive, the log says why;
- * -EAGAIN if no driver is bound that accepts its format, try again when there is one
+ * -EAGAIN if no driver is bound that accepts its format, try again when there is one;
+ * -EBUSY if a file stands for it already
  */
 struct pci_dev *pci_liveupdate_retrieve(u64 key)
 {
-	struct pci_dev *dev;
+	struct pci_dev *dev = pci_lu_find_device(key);
 	int err;
 
-	scoped_guard(mutex, &pci_lu_lock)
-		err = pci_lu_retrieve_locked(key, &dev);
+	if (IS_ERR(dev))
+		return dev;
+	scoped_guard(device, &dev->dev)
+		err = pci_lu_retrieve_locked(dev);
 	if (!err)
 		return dev;
 	pci_dev_put(dev);
 	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_GPL(pci_liveupdate_retrieve);
+
+/* False if no file stands for it */
+static bool pci_lu_take_back(struct pci_dev *dev)
+{
+	struct pci_lu_in *in = dev->lu_in;
+
+	if (!in || READ_ONCE(in->state) != PCI_LU_RETRIEVED)
+		return false;
+
+	guard(mutex)(&pci_lu_lock);
+	if (in->state != PCI_LU_RETRIEVED)
+		return false;
+	WRITE_ONCE(in->state, PCI_LU_INCOMING);
+	return true;
+}
+
+/**
+ * pci_liveupdate_unretrieve - undo pci_liveupdate_retrieve()
+ * @dev: what it returned; the reference stays the caller's to put
+ *
+ * For retrieve() of a file handler that fails after all: nobody stands for the device,
+ * which runs on, so that it can be retrieved again, or be abandoned.
+ *
+ * Context: process context, may sleep.
+ */
+void pci_liveupdate_unretrieve(struct pci_dev *dev)
+{
+	pci_lu_take_back(dev);
+}
+EXPORT_SYMBOL_GPL(pci_liveupdate_unretrieve);
+
+/* Its driver was removed, with the device lock held. The file has nothing to stand for. */
+void pci_lu_in_driver_gone(struct pci_dev *dev)
+{
+	if (pci_lu_take_back(dev))
+		pci_err(dev, "liveupdate: driver %s has let go of a device that a file stands for, and it is running; write 1 to its liveupdate/abandon\n",
+			dev->driver->name);
+}
 
 /**
  * pci_liveupdate_can_finish - may this device be finished?
@@ -147,7 +198,9 @@ static void pci_lu_quiesce(struct pci_dev *dev)
 	pci_clear_master(dev);
 	if (pci_is_pcie(dev) && !pci_wait_for_pending_transaction(dev))
 		pci_warn(dev, "liveupdate: transactions are still pending\n");
+	pci_cfg_access_lock(dev);
 	err = pci_reset_function_locked(dev);
+	pci_cfg_access_unlock(dev);
 	if (err)
 		pci_warn(dev, "liveupdate: abandoned without a reset (%d): it cannot do DMA any more, but keeps its state\n",
 			 err);
@@ -204,8 +257,8 @@ int pci_lu_abandon(struct pci_dev *dev)
 }
 
 /*
- * The file that stands for the device is still open, so its driver stays. It may be
- * waiting in remove() for the file to be closed, with the device lock held.
+ * Retrieved: its driver is there, or pci_lu_in_driver_gone() would have taken that back.
+ * It may be waiting in remove() for the file to be closed, with the device lock held.
  */
 static bool pci_lu_finish_retrieved(struct pci_dev *dev, struct pci_lu_in *in)
 {

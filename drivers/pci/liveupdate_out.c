@@ -454,10 +454,12 @@ EXPORT_SYMBOL_GPL(pci_liveupdate_frozen);
  *
  * One that was preserved is not any more, and since whoever preserved it believes
  * that it is, no update can happen until they have unpreserved it. There is no driver
- * left whose cancel() could be called: it has broken its contract.
+ * left whose cancel() could be called: it has broken its contract. One that was
+ * retrieved is as if it had not been.
  */
 void pci_lu_driver_gone(struct pci_dev *dev)
 {
+	pci_lu_in_driver_gone(dev);
 	if (!pci_lu_outgoing(dev))
 		return;
 

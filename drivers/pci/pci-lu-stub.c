@@ -282,7 +282,7 @@ static int stub_retrieve_file(struct stub *stub, struct liveupdate_file_op_args 
 
 	guard(mutex)(&stub->lock);
 	if (!ret)
-		ret = stub_give_file(stub, args);
+		ret = xchg(&stub->fail_retrieve, 0) ?: stub_give_file(stub, args);
 	if (ret)
 		stub_map_remove_all(stub);
 	return ret;
@@ -300,6 +300,8 @@ static int stub_retrieve(struct liveupdate_file_op_args *args)
 	scoped_guard(device, &pdev->dev)
 		ret = pdev->driver == &stub_driver ?
 		      stub_retrieve_file(pci_get_drvdata(pdev), args) : -EAGAIN;
+	if (ret)
+		pci_liveupdate_unretrieve(pdev);
 	pci_dev_put(pdev);
 	return ret;
 }
@@ -344,7 +346,7 @@ static ssize_t history_show(struct device *dev, struct device_attribute *attr, c
 }
 static DEVICE_ATTR_RO(history);
 
-/* "prepare ERRNO" or "freeze ERRNO": the next one fails. */
+/* "prepare ERRNO", "freeze ERRNO" or "retrieve ERRNO": the next one fails. */
 static ssize_t fail_store(struct device *dev, struct device_attribute *attr, const char *buf,
 			  size_t count)
 {
@@ -359,6 +361,8 @@ static ssize_t fail_store(struct device *dev, struct device_attribute *attr, con
 		stub->fail_prepare = -(int)error;
 	else if (!strcmp(step, "freeze"))
 		stub->fail_freeze = -(int)error;
+	else if (!strcmp(step, "retrieve"))
+		stub->fail_retrieve = -(int)error;
 	else
 		return -EINVAL;
 	return count;

@@ -63,6 +63,7 @@ struct stub_map {
  * @retrieved: what was handed over has a file again
  * @fail_prepare: errno for the next prepare, 0 for none
  * @fail_freeze: errno for the next freeze, 0 for none
+ * @fail_retrieve: errno for the next retrieve, 0 for none
  * @history: callbacks that were called, oldest first, for the tests
  */
 struct stub {
@@ -89,6 +90,7 @@ struct stub {
 	bool retrieved;
 	int fail_prepare;
 	int fail_freeze;
+	int fail_retrieve;
 	char history[256];
 };
 

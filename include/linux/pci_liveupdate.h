@@ -93,6 +93,7 @@ void pci_liveupdate_unpreserve(struct pci_dev *dev);
 
 /* File handlers: new kernel */
 struct pci_dev *pci_liveupdate_retrieve(u64 key);
+void pci_liveupdate_unretrieve(struct pci_dev *dev);
 bool pci_liveupdate_can_finish(u64 key);
 void pci_liveupdate_finish(u64 key);
 
@@ -131,6 +132,8 @@ static inline struct pci_dev *pci_liveupdate_retrieve(u64 key)
 {
 	return ERR_PTR(-EOPNOTSUPP);
 }
+
+static inline void pci_liveupdate_unretrieve(struct pci_dev *dev) { }
 
 static inline bool pci_liveupdate_can_finish(u64 key)
 {

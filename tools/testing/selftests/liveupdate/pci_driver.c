@@ -453,13 +453,24 @@ static void abandon(struct lu_run *run)
 
 	session = luo_retrieve(dev, "carry");
 	LU_EQ(luo_try_finish(session), -EBUSY);
-	for (int i = 1; i < edus.nr; i++)
+	for (int i = 1; i < edus.nr; i++) {
+		/* Once not, which must not look as if it had been. */
+		pci_set_attr(edus.bdf[i], "lu_stub/fail", "retrieve 11");
+		LU_EQ(luo_try_take(session, TOKEN + i), -EAGAIN);
+		check_state(edus.bdf[i], "incoming");
 		fds[i] = luo_take(session, TOKEN + i);
+	}
 	LU_EQ(luo_try_finish(session), -EBUSY);
 
+	/* And never. */
+	pci_set_attr(edus.bdf[0], "lu_stub/fail", "retrieve 5");
+	LU_EQ(luo_try_take(session, TOKEN), -EIO);
+	LU_EQ(luo_try_finish(session), -EBUSY);
+	LU_EQ(pci_config(edus.bdf[0], 4, 2) & 4, 4);
 	pci_set_attr(edus.bdf[0], "liveupdate/abandon", "1");
 	check_state(edus.bdf[0], "abandoned");
-	LU_EQ(luo_try_take(session, TOKEN), -ENODEV);
+	LU_EQ(pci_config(edus.bdf[0], 4, 2) & 4, 0);
+	LU_EQ(luo_try_take(session, TOKEN), -EIO);
 	luo_finish(session);
 	for (int i = 1; i < edus.nr; i++) {
 		check_state(edus.bdf[i], "finished");
