@@ -193,6 +193,7 @@ static inline u64 pci_lu_key(int segment, u8 bus, u8 devfn)
 /* Hooks: one line each in the file that is named, see the list in the documentation */
 void pci_lu_setup_device(struct pci_dev *dev);		/* probe.c */
 void pci_lu_release_device(struct pci_dev *dev);	/* probe.c */
+void pci_lu_stop_device(struct pci_dev *dev);		/* remove.c */
 int pci_lu_may_probe(struct pci_dev *dev,		/* pci-driver.c */
 		     const struct pci_driver *drv);
 void pci_lu_driver_gone(struct pci_dev *dev);		/* pci-driver.c */
@@ -398,6 +399,7 @@ static inline bool pci_lu_frozen(const struct pci_dev *dev)
 
 static inline void pci_lu_setup_device(struct pci_dev *dev) { }
 static inline void pci_lu_release_device(struct pci_dev *dev) { }
+static inline void pci_lu_stop_device(struct pci_dev *dev) { }
 
 static inline int pci_lu_may_probe(struct pci_dev *dev,
 				   const struct pci_driver *drv)

@@ -473,6 +473,25 @@ static void guards_none(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pci_lu_defer_hotplug(&fake->dev, 1));
 }
 
+/* It goes; and when a new one was recognised meanwhile, that one is left alone. */
+static void removed(struct kunit *test)
+{
+	struct fake *fake = new_incoming(test), *again = new_fake(test);
+
+	pci_lu_stop_device(&fake->dev);
+	KUNIT_EXPECT_FALSE(test, get16(fake, PCI_COMMAND) & PCI_COMMAND_MASTER);
+	KUNIT_EXPECT_NOT_NULL(test, fake->in.lost);
+	KUNIT_EXPECT_NULL(test, fake->in.dev);
+
+	fake->in.lost = NULL;
+	fake->in.dev = &again->dev;
+	fake->in.fixed = BIT(0);
+	pci_lu_stop_device(&fake->dev);
+	KUNIT_EXPECT_PTR_EQ(test, fake->in.dev, &again->dev);
+	KUNIT_EXPECT_EQ(test, fake->in.fixed, BIT(0));
+	KUNIT_EXPECT_NULL(test, fake->in.lost);
+}
+
 static struct kunit_case pci_lu_hooks_cases[] = {
 	KUNIT_CASE(bars),
 	KUNIT_CASE(bars_that_do_not_fit),
@@ -489,6 +508,7 @@ static struct kunit_case pci_lu_hooks_cases[] = {
 	KUNIT_CASE(guards_frozen),
 	KUNIT_CASE(guards_outgoing),
 	KUNIT_CASE(guards_none),
+	KUNIT_CASE(removed),
 	{ }
 };
 

@@ -7,7 +7,7 @@
  * compared before the first write to it: is it the same one, in the same place, in the
  * same state? Then it is incoming, and enumeration leaves it alone. Else it is reported,
  * and treated as any new one. When all drivers had their turn, what is missing is
- * reported, too. A function that is removed and comes back is recognised again.
+ * reported, too. A function that is removed does not survive, and is quiet from then on.
  * A record leaves the table when its device is finished, that of a bridge with the
  * last device below it.
  *
@@ -396,6 +396,40 @@ void pci_lu_setup_device(struct pci_dev *dev)
 		pci_lu_stop_dma(dev);
 }
 
+/* There is no function any more; or, if a new one was recognised, @dev is none of it */
+static bool pci_lu_in_lose(struct pci_dev *dev)
+{
+	struct pci_lu_in *in = dev->lu_in;
+
+	lockdep_assert_held(&pci_lu_lock);
+	if (in->dev != dev)
+		return false;
+	if (pci_lu_incoming(dev)) {
+		in->lost = "it was removed";
+		pci_lu_adopt_end(dev);
+	}
+	in->dev = NULL;
+	return true;
+}
+
+/**
+ * pci_lu_stop_device - a function is being removed
+ * @dev: the function; its driver is gone
+ *
+ * What may not be removed was refused before: this is the host bridge that goes, or a
+ * slot whose driver does not ask. Nobody will be able to give it up afterwards.
+ */
+void pci_lu_stop_device(struct pci_dev *dev)
+{
+	if (!pci_lu_incoming(dev))
+		return;
+	pci_clear_master(dev);
+
+	guard(mutex)(&pci_lu_lock);
+	if (pci_lu_in_lose(dev))
+		pci_err(dev, "liveupdate: removed before it was finished: it does not survive, bus mastering turned off\n");
+}
+
 /**
  * pci_lu_release_device - a function goes away
  * @dev: the function, nobody has a reference of it any more
@@ -409,12 +443,7 @@ void pci_lu_release_device(struct pci_dev *dev)
 		return;
 
 	guard(mutex)(&pci_lu_lock);
-	if (pci_lu_incoming(dev)) {
-		in->lost = "it was removed";
-		pci_lu_adopt_end(dev);
-	}
-	if (in->dev == dev)
-		in->dev = NULL;
+	pci_lu_in_lose(dev);
 	dev->lu_in = NULL;
 	pci_lu_in_put(in);
 }
