@@ -111,7 +111,8 @@ static const struct pci_lu_cap pci_lu_extended[] = {
 	{ PCI_EXT_CAP_ID_PL_16GT, "Physical Layer 16.0 GT/s" },
 	{ PCI_EXT_CAP_ID_NPEM, "Native PCIe Enclosure Management" },
 	{ PCI_EXT_CAP_ID_PL_32GT, "Physical Layer 32.0 GT/s" },
-	{ PCI_EXT_CAP_ID_DOE, "Data Object Exchange" },
+	{ PCI_EXT_CAP_ID_DOE, "Data Object Exchange",
+	  .reg = PCI_DOE_STATUS, .mask = PCI_DOE_STATUS_BUSY },
 };
 
 static const struct pci_lu_cap *pci_lu_cap_find(u16 id, bool extended)

@@ -500,35 +500,37 @@ struct pci_saved_state *pci_liveupdate_get_initial_state(struct pci_dev *dev)
 }
 EXPORT_SYMBOL_GPL(pci_liveupdate_get_initial_state);
 
-/* A serial number tells where a device went; without one nobody knows */
+/*
+ * A serial number tells where a device went; without one nobody knows. Not under
+ * pci_lu_lock: the walk may drop the last reference of a function, which takes it.
+ */
 static void pci_lu_report_moved(struct xarray *lost)
 {
 	struct pci_dev *dev = NULL;
-	struct pci_lu_in *in;
 	char name[PCI_LU_NAME_SIZE];
+	void *key;
 	u64 dsn;
 
 	for_each_pci_dev(dev) {
 		if (pci_lu_incoming(dev))
 			continue;
 		dsn = pci_get_dsn(dev);
-		in = dsn ? xa_load(lost, dsn) : NULL;
-		if (in)
+		key = dsn ? xa_load(lost, dsn) : NULL;
+		if (key)
 			pci_err(dev, "liveupdate: was %s before, a device that moves does not survive\n",
-				pci_lu_key_name(in->key, name));
+				pci_lu_key_name(xa_to_value(key), name));
 	}
 }
 
-static int __init pci_lu_report(void)
+/* What is not there, and the keys of those that have a serial number, by that */
+static void __init pci_lu_report_missing(struct xarray *lost)
 {
 	char name[PCI_LU_NAME_SIZE];
-	struct xarray lost;
 	struct pci_lu_in *in;
 	unsigned long key;
 
 	guard(mutex)(&pci_lu_lock);
 	pci_lu_sweeping = false;
-	xa_init(&lost);
 	xa_for_each(&pci_lu_table, key, in) {
 		if (in->adopted)
 			continue;
@@ -539,8 +541,16 @@ static int __init pci_lu_report(void)
 			       pci_lu_key_name(key, name));
 		}
 		if (!in->is_bridge && in->device.id.dsn)
-			xa_store(&lost, in->device.id.dsn, in, GFP_KERNEL);
+			xa_store(lost, in->device.id.dsn, xa_mk_value(key), GFP_KERNEL);
 	}
+}
+
+static int __init pci_lu_report(void)
+{
+	struct xarray lost;
+
+	xa_init(&lost);
+	pci_lu_report_missing(&lost);
 	if (!xa_empty(&lost))
 		pci_lu_report_moved(&lost);
 	xa_destroy(&lost);
