@@ -6,6 +6,7 @@
  * no other device has brought in before. Reads configuration space, changes nothing.
  * Each refusal says in the log what is in the way and what to do about it.
  */
+#include <linux/iommu.h>
 #include <linux/pci.h>
 
 #include "liveupdate_internal.h"
@@ -20,6 +21,14 @@ static bool pci_lu_has_acs_quirk(struct pci_dev *dev)
 	return dev->vendor == PCI_VENDOR_ID_INTEL && pci_is_pcie(dev) &&
 	       pci_pcie_type(dev) == PCI_EXP_TYPE_ROOT_PORT &&
 	       pci_dev_specific_acs_enabled(dev, 0) >= 0;
+}
+
+/* Tables that nobody carries over would be gone, and the next kernel makes others. */
+static bool pci_lu_is_translated(struct pci_dev *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(&dev->dev);
+
+	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
 }
 
 static bool pci_lu_has_vfs(struct pci_dev *dev)
@@ -52,6 +61,10 @@ int pci_lu_refuse_device(struct pci_dev *dev)
 	}
 	if (dev->pri_enabled || dev->pasid_enabled) {
 		pci_err(dev, "liveupdate: not preserved: it uses page requests or PASIDs\n");
+		return -EOPNOTSUPP;
+	}
+	if (pci_lu_is_translated(dev)) {
+		pci_err(dev, "liveupdate: not preserved: an IOMMU translates its addresses, which cannot be carried over yet; write identity to iommu_group/type, or boot with iommu=pt\n");
 		return -EOPNOTSUPP;
 	}
 	if (dev->non_compliant_bars || dev->no_command_memory) {

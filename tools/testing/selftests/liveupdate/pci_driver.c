@@ -288,6 +288,30 @@ LU_TEST(virtual_functions, PCI_PROD MACHINE "device=pcie-root-port,id=rp,chassis
 	"sriov_vq_flexible=2,sriov_vi_flexible=1,max_ioqpairs=4,msix_qsize=5 own",
 	virtual_functions);
 
+/* What translates its addresses stays behind. */
+static void translated(struct lu_run *run)
+{
+	int session = pci_create("iommu");
+
+	(void)run;
+	open_all();
+	LU_EQ(luo_try_preserve(session, fds[0], TOKEN), -EOPNOTSUPP);
+	LU_CHECK(lu_dmesg_has("an IOMMU translates its addresses"), "the log does not say why");
+	check_state(edus.bdf[0], "none");
+	check_history(edus.bdf[0], "");
+
+	close(fds[0]);
+	pci_unbind(edus.bdf[0]);
+	pci_set_attr(edus.bdf[0], "iommu_group/type", "identity");
+	LU_EQ(pci_try_bind(edus.bdf[0], "pci-lu-stub"), 0);
+	fds[0] = pci_open(edus.bdf[0]);
+	luo_preserve(session, fds[0], TOKEN);
+	check_state(edus.bdf[0], "outgoing");
+}
+
+LU_TEST(translated, PCI_PROD MACHINE THREE "device=intel-iommu append=intel_iommu=on own",
+	translated);
+
 /* Called off */
 
 static void listen_all(int *events)
