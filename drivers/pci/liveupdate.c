@@ -74,6 +74,9 @@ static struct liveupdate_flb pci_lu_flb = {
 	.compatible = PCI_STATE_COMPATIBLE,
 };
 
+/* What all formats of such an object begin with, of whichever kernel. */
+#define PCI_LU_ANY_FORMAT	"pci-"
+
 static_assert(sizeof(PCI_STATE_COMPATIBLE) <= LIVEUPDATE_FLB_COMPAT_LENGTH);
 liveupdate_format(pci_state, FLB, PCI_STATE_COMPATIBLE);
 
@@ -127,9 +130,14 @@ static int __init pci_lu_init(void)
 	if (!liveupdate_enabled() || is_kdump_kernel())
 		return 0;
 	err = liveupdate_flb_get_incoming(&pci_lu_flb, &obj);
+	/* Devices that run, and nobody here knows which. */
+	if (err == -ENOENT && liveupdate_flb_any_incoming(PCI_LU_ANY_FORMAT))
+		err = -EPROTONOSUPPORT;
 	if (err == -ENOENT || err == -ENODATA || err == -EOPNOTSUPP)
 		return 0;
-	if (err)
+	if (err == -EPROTONOSUPPORT)
+		pr_err("the previous kernel left devices in a format that this one does not read: they are lost\n");
+	else if (err)
 		pr_err("devices of the previous kernel are lost (%d)\n", err);
 	else
 		liveupdate_flb_put_incoming(&pci_lu_flb);

@@ -306,6 +306,7 @@ void liveupdate_unregister_flb(struct liveupdate_file_handler *fh,
 
 int liveupdate_flb_get_incoming(struct liveupdate_flb *flb, void **objp);
 void liveupdate_flb_put_incoming(struct liveupdate_flb *flb);
+bool liveupdate_flb_any_incoming(const char *prefix);
 int liveupdate_flb_get_outgoing(struct liveupdate_flb *flb, void **objp);
 void liveupdate_flb_put_outgoing(struct liveupdate_flb *flb);
 
@@ -360,6 +361,11 @@ static inline int liveupdate_flb_get_incoming(struct liveupdate_flb *flb,
 }
 
 static inline void liveupdate_flb_put_incoming(struct liveupdate_flb *flb) { }
+
+static inline bool liveupdate_flb_any_incoming(const char *prefix)
+{
+	return false;
+}
 
 static inline int liveupdate_flb_get_outgoing(struct liveupdate_flb *flb,
 					      void **objp)

@@ -590,6 +590,25 @@ void liveupdate_flb_put_incoming(struct liveupdate_flb *flb)
 }
 EXPORT_SYMBOL_GPL(liveupdate_flb_put_incoming);
 
+/**
+ * liveupdate_flb_any_incoming - did the previous kernel leave an FLB of this kind?
+ * @prefix: what the names of its formats begin with, with or without a version
+ *
+ * For who gets -ENOENT from liveupdate_flb_get_incoming(): there may be one that is in
+ * a format which nobody here reads.
+ *
+ * Context: any, from initcalls on.
+ * Return: true if there is or was one
+ */
+bool liveupdate_flb_any_incoming(const char *prefix)
+{
+	for (unsigned int i = 0; i < luo_nr_flb_in; i++)
+		if (str_has_prefix(luo_flb_in[i].name, prefix))
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_GPL(liveupdate_flb_any_incoming);
+
 static enum luo_reject luo_flb_accept(const struct luo_flb_ser *ser)
 {
 	struct luo_flb_incoming *in = &luo_flb_in[luo_nr_flb_in];

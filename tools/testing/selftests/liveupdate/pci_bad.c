@@ -256,6 +256,32 @@ static void renumbered(struct lu_run *run)
 
 LU_TEST(bus_renumbered, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5), renumber, renumbered);
 
+/* Records in a format of which nothing is known but that it is about PCI. */
+static void other_format(struct lu_run *run)
+{
+	(void)run;
+	befall("rename pci-state-v1 pci-state-v9");
+	remember_names();
+}
+
+static void unknown_format(struct lu_run *run)
+{
+	int session;
+
+	(void)run;
+	LU_CHECK(!strncmp(lu_host("waited"), "done", 4), "it was not done");
+	LU_CHECK(lu_dmesg_has("in a format that this one does not read"),
+		 "the log does not say so");
+	LU_CHECK(lu_dmesg_has("but nothing stands for it: bus mastering turned off"),
+		 "it may go on with its DMA");
+	session = pci_retrieve("bad");
+	LU_EQ(luo_try_take(session, TOKEN), -ENOENT);
+	luo_finish(session);
+	check_works(pci_open(lu_host("get edu0")));
+}
+
+LU_TEST(other_format, PCI_PROD MACHINE EDU(3), other_format, unknown_format);
+
 /*
  * Damaged records. Each second device, or bridge, has one of its fields damaged; those
  * between are good and have to survive. A damaged one may or may not; nobody may trip

@@ -18,6 +18,7 @@ Actions:
     power BDF                       the slot has power again, after something was plugged
     poke KIND NUMBER FIELD VALUE    a field of a record that is being handed over
     config BDF OFFSET SIZE VALUE    a write to configuration space
+    rename OLD NEW                  format of a file-bound object that is handed over
 """
 
 import os
@@ -251,6 +252,22 @@ class Hands:
         self.qtest().write(self.records.address(kind, int(number)) + offset,
                            data.to_bytes(size, "little"))
         return ""
+
+    def do_rename(self, old, new):
+        """Its entry, of 64 bytes, is in a page with two numbers before: 1, and how many."""
+        path = self.vm.path("memory")
+        size = self.vm.monitor().command("query-memory-size-summary")["base-memory"]
+        self.vm.monitor().command("pmemsave", val=0, size=size, filename="memory")
+        with open(path, "rb") as f:
+            memory = f.read()
+        os.unlink(path)
+        for match in re.finditer(re.escape(old.encode()) + b"\\0", memory):
+            at = match.start()
+            pages, count = struct.unpack_from("<QQ", memory, at & ~4095)
+            if pages == 1 and at % 64 == 16 and at % 4096 < 64 * count:
+                self.qtest().write(at, new.encode() + b"\0")
+                return ""
+        raise ValueError(f"there is no {old} that could be renamed")
 
     @staticmethod
     def fields(kind):
