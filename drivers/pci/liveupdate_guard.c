@@ -15,7 +15,8 @@
  *
  * Who may call: the hooks in the PCI core that drivers/pci/liveupdate.h lists; process
  * context, or a threaded interrupt handler for pci_lu_defer_*(). Refusing takes no lock
- * that outlives the call, so what has already begun when a device is frozen goes on.
+ * that outlives the call, so what has already begun when a device is frozen goes on. Resets
+ * ask with access to configuration space locked, by which freeze finds one under way.
  *
  * Nothing in here can fail.
  */

@@ -520,6 +520,22 @@ static void pci_lu_unfreeze_device(struct pci_lu_out *out)
 		out->ops->unfreeze(out->dev, out->data);
 }
 
+/*
+ * Who resets it holds this lock, and asks under it: a reset is over, or is seen here, or
+ * will be refused. The device lock is no such sign: a remove() that waits for the session
+ * holds it.
+ */
+static int pci_lu_freeze_hardware(struct pci_lu_out *out)
+{
+	if (!pci_cfg_access_trylock(out->dev)) {
+		pci_err(out->dev, "liveupdate: it is being reset, or the like: try again when that is over\n");
+		return -EBUSY;
+	}
+	WRITE_ONCE(out->state, PCI_LU_FROZEN);
+	pci_cfg_access_unlock(out->dev);
+	return 0;
+}
+
 static int pci_lu_freeze_device(struct pci_lu_out *out)
 {
 	struct pci_dev *dev = out->dev;
@@ -547,7 +563,12 @@ static int pci_lu_freeze_device(struct pci_lu_out *out)
 			return err;
 		}
 	}
-	WRITE_ONCE(out->state, PCI_LU_FROZEN);
+	err = pci_lu_freeze_hardware(out);
+	if (err) {
+		if (out->ops->unfreeze)
+			out->ops->unfreeze(dev, out->data);
+		return err;
+	}
 	pci_lu_irq_freeze(dev, out);
 	return 0;
 }
@@ -665,30 +686,37 @@ static int pci_lu_write(void)
 
 int pci_lu_out_freeze(void)
 {
-	struct pci_lu_out *out;
+	struct pci_lu_out *out, *bridge;
 	int err;
 
 	mutex_lock(&pci_lu_lock);
+	/* First, or the bus below one might be reset with a device on it that is frozen */
+	list_for_each_entry(bridge, &pci_lu_now.bridge_list, list) {
+		err = pci_lu_freeze_hardware(bridge);
+		if (err)
+			goto err_bridges;
+	}
 	list_for_each_entry(out, &pci_lu_now.device_list, list) {
 		err = pci_lu_freeze_device(out);
 		if (err)
-			goto err_unfreeze;
+			goto err_devices;
 	}
 	/* No entry, so that what follows goes back over all of them */
 	out = list_entry(&pci_lu_now.device_list, struct pci_lu_out, list);
 	err = pci_lu_write();
 	if (err)
-		goto err_unfreeze;
+		goto err_devices;
 
-	list_for_each_entry(out, &pci_lu_now.bridge_list, list)
-		WRITE_ONCE(out->state, PCI_LU_FROZEN);
 	pci_lu_now.frozen = true;
 	mutex_unlock(&pci_lu_lock);
 	return 0;
 
-err_unfreeze:
+err_devices:
 	list_for_each_entry_continue_reverse(out, &pci_lu_now.device_list, list)
 		pci_lu_unfreeze_device(out);
+err_bridges:
+	list_for_each_entry_continue_reverse(bridge, &pci_lu_now.bridge_list, list)
+		WRITE_ONCE(bridge->state, PCI_LU_OUTGOING);
 	mutex_unlock(&pci_lu_lock);
 	return err;
 }

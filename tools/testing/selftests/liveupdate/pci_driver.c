@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/reboot.h>
+#include <sys/wait.h>
 
 #include "formats_common.h"
 #include "pci_common.h"
@@ -334,10 +335,24 @@ static void raise_all(const int *events)
 	}
 }
 
+/* Each reset takes a tenth of a second. */
+static pid_t reset_in_background(const char *bdf)
+{
+	pid_t pid = LU_OK(fork());
+
+	if (pid)
+		return pid;
+	for (int i = 0; i < 5; i++)
+		if (pci_try_set(bdf, "reset", "1"))
+			_exit(1);
+	_exit(0);
+}
+
 static void freeze_fails(struct lu_run *run)
 {
-	int session = pci_create("carry"), events[PCI_MAX];
+	int session = pci_create("carry"), events[PCI_MAX], status;
 	char config[PCI_MAX][64];
+	pid_t pid;
 
 	open_all();
 	listen_all(events);
@@ -364,6 +379,16 @@ static void freeze_fails(struct lu_run *run)
 	check_history(edus.bdf[0], "prepare freeze unfreeze freeze ");
 	check_history(edus.bdf[1], "prepare freeze unfreeze ");
 	check_history(edus.bdf[2], "prepare freeze ");
+
+	/* While somebody resets one of them; which gets everything back. */
+	pid = reset_in_background(edus.bdf[1]);
+	usleep(50000);
+	LU_CHECK(reboot(RB_KEXEC) < 0 && errno == EBUSY, "the update was not called off: %m");
+	LU_EQ(waitpid(pid, &status, 0), pid);
+	LU_EQ(status, 0);
+	for (int r = 0; r < 64; r++)
+		LU_EQ((char)pci_config(edus.bdf[1], r, 1), config[1][r]);
+	raise_all(events);
 	/* And once more, for good. */
 	(void)run;
 	pci_leave(&edus);
