@@ -67,6 +67,7 @@ static void stub_free(struct kref *kref)
 
 	pci_dev_put(stub->pdev);
 	kfree(stub->in);
+	kfree(stub->initial);
 	kfree(stub);
 }
 

@@ -59,6 +59,8 @@ static int stub_prepare(struct pci_dev *pdev, u64 *data)
 	stub_note(stub, "prepare");
 	if (stub->fail_prepare)
 		return xchg(&stub->fail_prepare, 0);
+	if (stub->initial && pci_liveupdate_set_initial_state(pdev, stub->initial))
+		return -ENOMEM;
 
 	out = kho_alloc_preserve(struct_size(out, maps, stub->nr_maps));
 	if (IS_ERR(out))
@@ -111,6 +113,20 @@ static void stub_unfreeze(struct pci_dev *pdev, u64 data)
 		enable_irq(stub->irq);
 }
 
+/* It was reset, with its configuration put back as it was: now as it was at first. */
+static void stub_give_up(struct stub *stub)
+{
+	lockdep_assert_held(&stub->lock);
+
+	if (stub->initial && !pci_load_saved_state(stub->pdev, stub->initial))
+		pci_restore_state(stub->pdev);
+	/* Nobody has come for the memory that the device accesses: it is about to go. */
+	if (stub->in->nr_maps) {
+		pci_clear_master(stub->pdev);
+		pci_info(stub->pdev, "its file was never retrieved; it can do no DMA now\n");
+	}
+}
+
 static void stub_finish(struct pci_dev *pdev, u64 data)
 {
 	struct stub *stub = pci_get_drvdata(pdev);
@@ -118,11 +134,8 @@ static void stub_finish(struct pci_dev *pdev, u64 data)
 	guard(mutex)(&stub->lock);
 	stub_note(stub, "finish");
 
-	/* Nobody has come for the memory that the device accesses: it is about to go. */
-	if (stub->in && stub->in->nr_maps && !stub->retrieved) {
-		pci_clear_master(pdev);
-		pci_info(pdev, "its file was never retrieved; it can do no DMA now\n");
-	}
+	if (stub->in && !stub->retrieved)
+		stub_give_up(stub);
 	/* An interrupt may have been lost on the way. */
 	if (stub->listener)
 		eventfd_signal(stub->listener);
@@ -401,7 +414,6 @@ static int stub_take(struct pci_dev *pdev)
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (ret)
 		goto release;
-	pci_set_master(pdev);
 	return 0;
 
 release:
@@ -424,6 +436,19 @@ static void stub_leave(struct pci_dev *pdev)
 		pci_disable_device(pdev);
 }
 
+/* From before its first update, if it went through any; without it nothing is restored. */
+static struct pci_saved_state *stub_initial_state(struct pci_dev *pdev)
+{
+	struct pci_saved_state *state;
+
+	if (pci_liveupdate_incoming(pdev)) {
+		state = pci_liveupdate_get_initial_state(pdev);
+		return IS_ERR(state) ? NULL : state;
+	}
+	pci_save_state(pdev);
+	return pci_store_saved_state(pdev);
+}
+
 static int stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct stub *stub;
@@ -436,6 +461,8 @@ static int stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = stub_take(pdev);
 	if (ret)
 		goto put;
+	stub->initial = stub_initial_state(pdev);
+	pci_set_master(pdev);
 	pci_set_drvdata(pdev, stub);
 
 	if (!pci_liveupdate_data(pdev, NULL, &data)) {

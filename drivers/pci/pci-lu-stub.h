@@ -60,6 +60,8 @@ struct stub_map {
  * @let_go: remove() waits for the session to be done with it
  * @out: what is handed over, from prepare to cancel
  * @in: what was handed over, from probe() to finish
+ * @initial: configuration of the device before it had a driver that carries it, what it
+ *	goes back to when it is given up; may be NULL
  * @retrieved: what was handed over has a file again
  * @fail_prepare: errno for the next prepare, 0 for none
  * @fail_freeze: errno for the next freeze, 0 for none
@@ -87,6 +89,7 @@ struct stub {
 	wait_queue_head_t let_go;
 	struct pci_lu_stub_ser *out;
 	struct pci_lu_stub_ser *in;
+	struct pci_saved_state *initial;
 	bool retrieved;
 	int fail_prepare;
 	int fail_freeze;

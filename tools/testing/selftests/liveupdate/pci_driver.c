@@ -21,6 +21,8 @@
 #define EDU_RAISE	0x60
 #define EDU_ACK		0x64
 
+#define CACHE_LINE	0x0c
+
 #define EDU(n)							\
 	"device=pcie-root-port,id=rp" #n ",chassis=" #n " "	\
 	"device=edu,dma_mask=0xffffffffffffffff,bus=rp" #n " "
@@ -420,6 +422,11 @@ static void before(struct lu_run *run)
 	int session = pci_create("carry"), memfd = luo_memfd("m", 0, 4096, 1);
 
 	(void)run;
+	find_all();
+	pci_unbind(edus.bdf[0]);
+	LU_EQ(pci_try_config(edus.bdf[0], CACHE_LINE, 1, 0x10), 0);
+	pci_bind_stub(edus.bdf[0]);
+	LU_EQ(pci_try_config(edus.bdf[0], CACHE_LINE, 1, 0x20), 0);
 	open_all();
 	luo_preserve(session, memfd, TOKEN_MEMORY);
 	for (int i = 0; i < edus.nr; i++) {
@@ -519,6 +526,8 @@ static void abandon(struct lu_run *run)
 	pci_set_attr(edus.bdf[0], "liveupdate/abandon", "1");
 	check_state(edus.bdf[0], "abandoned");
 	LU_EQ(pci_config(edus.bdf[0], 4, 2) & 4, 0);
+	/* As it was when the first driver came, not when the first kernel ended. */
+	LU_EQ(pci_config(edus.bdf[0], CACHE_LINE, 1), 0x10);
 	LU_EQ(luo_try_take(session, TOKEN), -EIO);
 	luo_finish(session);
 	for (int i = 1; i < edus.nr; i++) {
