@@ -492,6 +492,31 @@ static void removed(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, fake->in.lost);
 }
 
+/* A driver that lets go of a device takes its file's hold on it along. */
+static void driver_gone(struct kunit *test)
+{
+	struct fake *fake = new_incoming(test);
+	struct pci_driver drv = { .name = "test" };
+
+	fake->dev.driver = &drv;
+	fake->in.state = PCI_LU_RETRIEVED;
+	pci_lu_driver_gone(&fake->dev);
+	KUNIT_EXPECT_EQ(test, fake->in.state, PCI_LU_INCOMING);
+	make_finished(fake);
+	pci_lu_driver_gone(&fake->dev);
+	KUNIT_EXPECT_EQ(test, fake->in.state, PCI_LU_FINISHED);
+}
+
+static void mailbox(struct kunit *test)
+{
+	struct fake *fake = new_fake(test);
+
+	put32(fake, ACS, 0x10000 | PCI_EXT_CAP_ID_DOE);
+	KUNIT_EXPECT_NULL(test, pci_lu_state_unsupported(&fake->dev));
+	put16(fake, ACS + PCI_DOE_STATUS, PCI_DOE_STATUS_BUSY);
+	KUNIT_EXPECT_STREQ(test, pci_lu_state_unsupported(&fake->dev), "Data Object Exchange");
+}
+
 static struct kunit_case pci_lu_hooks_cases[] = {
 	KUNIT_CASE(bars),
 	KUNIT_CASE(bars_that_do_not_fit),
@@ -509,6 +534,8 @@ static struct kunit_case pci_lu_hooks_cases[] = {
 	KUNIT_CASE(guards_outgoing),
 	KUNIT_CASE(guards_none),
 	KUNIT_CASE(removed),
+	KUNIT_CASE(driver_gone),
+	KUNIT_CASE(mailbox),
 	{ }
 };
 
