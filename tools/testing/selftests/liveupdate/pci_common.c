@@ -159,6 +159,24 @@ int pci_try_config(const char *bdf, int offset, int size, uint32_t value)
 	return ret;
 }
 
+int pci_capability(const char *bdf, int id)
+{
+	int pos = pci_config(bdf, 0x34, 1);
+
+	while (pos && (int)pci_config(bdf, pos, 1) != id)
+		pos = pci_config(bdf, pos + 1, 1);
+	return pos;
+}
+
+int pci_ext_capability(const char *bdf, int id)
+{
+	int pos = 0x100;
+
+	while (pos && (int)pci_config(bdf, pos, 2) != id)
+		pos = pci_config(bdf, pos + 2, 2) >> 4;
+	return pos;
+}
+
 uint64_t pci_bar(const char *bdf, int bar)
 {
 	const char *line = pci_attr(bdf, "resource");
@@ -357,11 +375,13 @@ void pci_arrive(const struct pci_set *set)
 {
 	const char *found;
 
+	lu_host("text frozen Starting new kernel");
 	lu_host("text jump Linux version");
 	lu_host("text scan PCI host bridge to bus");
 	lu_host("mark up");
 
-	pci_audit("preserved", "jump");
+	pci_audit("preserved", "frozen");
+	pci_audit("frozen", "jump");
 	pci_audit("jump", "up");
 	found = lu_host("mappings preserved up");
 	LU_CHECK(!strcmp(found, "0"), "BAR mappings changed: %s", found);

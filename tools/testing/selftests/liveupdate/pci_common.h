@@ -57,6 +57,13 @@ int pci_try_bind(const char *bdf, const char *driver);
 void pci_bind_stub(const char *bdf);
 uint32_t pci_config(const char *bdf, int offset, int size);
 int pci_try_config(const char *bdf, int offset, int size, uint32_t value);
+/* Where a capability is; 0 if it has none of these. */
+#define PCI_CAP_MSI	0x05
+#define PCI_CAP_EXPRESS	0x10
+#define PCI_CAP_MSIX	0x11
+#define PCI_EXT_ACS	0x0d
+int pci_capability(const char *bdf, int id);
+int pci_ext_capability(const char *bdf, int id);
 uint64_t pci_bar(const char *bdf, int bar);
 
 int pci_try_open(const char *bdf);

@@ -11,9 +11,11 @@
 
 #include "formats_common.h"
 #include "pci_common.h"
+#include "pci_e1000e.h"
 
 #define TOKEN		100
 #define TOKEN_MEMORY	1
+#define TOKEN_CARD	50
 
 #define EDU_VENDOR	0x1234
 #define EDU_DEVICE	0x11e8
@@ -350,12 +352,55 @@ static pid_t reset_in_background(const char *bdf)
 	_exit(0);
 }
 
+struct card {
+	char bdf[PCI_BDF];
+	volatile uint32_t *reg;
+	int msix, event;
+};
+
+/* One with MSI-X, and the first to freeze. */
+static struct card open_card(int session)
+{
+	struct pci_set set;
+	struct card card;
+	int fd;
+
+	pci_find(&set, E1000E_VENDOR, E1000E_DEVICE);
+	LU_EQ(set.nr, 1);
+	strcpy(card.bdf, set.bdf[0]);
+	pci_bind_stub(card.bdf);
+	fd = pci_open(card.bdf);
+	card.msix = pci_capability(card.bdf, PCI_CAP_MSIX);
+	card.reg = pci_map_bar(fd, 0, E1000E_SIZE);
+	card.event = LU_OK(eventfd(0, EFD_CLOEXEC));
+	LU_EQ(pci_try_listen(fd, card.event), 0);
+	e1000e_interrupt(card.reg, card.event);
+	luo_preserve(session, fd, TOKEN_CARD);
+	return card;
+}
+
+static void check_called_off(const struct card *card, int control, char config[][64])
+{
+	for (int i = 0; i < edus.nr; i++) {
+		check_state(edus.bdf[i], "outgoing");
+		for (int r = 0; r < 64; r++)
+			LU_EQ((char)pci_config(edus.bdf[i], r, 1), config[i][r]);
+	}
+	/* Its MSI-X was off for a while. */
+	LU_EQ(pci_config(card->bdf, card->msix + 2, 2), control);
+	e1000e_interrupt(card->reg, card->event);
+}
+
 static void freeze_fails(struct lu_run *run)
 {
-	int session = pci_create("carry"), events[PCI_MAX], status;
+	int session = pci_create("carry"), events[PCI_MAX], control, other, status;
+	struct card card;
 	char config[PCI_MAX][64];
 	pid_t pid;
 
+	card = open_card(session);
+	control = pci_config(card.bdf, card.msix + 2, 2);
+	LU_EQ(control & 0xc000, 0x8000);
 	open_all();
 	listen_all(events);
 	raise_all(events);
@@ -371,16 +416,25 @@ static void freeze_fails(struct lu_run *run)
 		pci_set_attr(edus.bdf[k], "lu_stub/fail", "freeze 28");
 		LU_CHECK(reboot(RB_KEXEC) < 0 && errno == ENOSPC,
 			 "the update was not called off: %m");
-		for (int i = 0; i < edus.nr; i++) {
-			check_state(edus.bdf[i], "outgoing");
-			for (int r = 0; r < 64; r++)
-				LU_EQ((char)pci_config(edus.bdf[i], r, 1), config[i][r]);
-		}
+		check_called_off(&card, control, config);
 		raise_all(events);
 	}
 	check_history(edus.bdf[0], "prepare freeze unfreeze freeze ");
 	check_history(edus.bdf[1], "prepare freeze unfreeze ");
 	check_history(edus.bdf[2], "prepare freeze ");
+
+	/* And when something else fails, after PCI was frozen. */
+	luo_ex("register");
+	luo_ex("clear");
+	other = pci_create("other");
+	luo_preserve(other, luo_ex_new(1), 1);
+	luo_ex("fail flb_freeze flb %d", -28);
+	LU_CHECK(reboot(RB_KEXEC) < 0 && errno == ENOSPC, "the update was not called off: %m");
+	luo_close(other);
+	check_called_off(&card, control, config);
+	raise_all(events);
+	check_history(edus.bdf[0], "prepare freeze unfreeze freeze freeze unfreeze ");
+	check_history(edus.bdf[2], "prepare freeze freeze unfreeze ");
 
 	/* While somebody resets one of them; which gets everything back. */
 	pid = reset_in_background(edus.bdf[1]);
@@ -398,12 +452,16 @@ static void freeze_fails(struct lu_run *run)
 
 static void freeze_failed(struct lu_run *run)
 {
+	struct pci_set card;
 	int session;
 
 	(void)run;
 	find_all();
 	pci_arrive(&edus);
+	pci_find(&card, E1000E_VENDOR, E1000E_DEVICE);
+	pci_bind_stub(card.bdf[0]);
 	session = pci_retrieve("carry");
+	luo_take(session, TOKEN_CARD);
 	for (int i = 0; i < edus.nr; i++)
 		fds[i] = luo_take(session, TOKEN + i);
 	luo_finish(session);
@@ -413,7 +471,8 @@ static void freeze_failed(struct lu_run *run)
 	}
 }
 
-LU_TEST(freeze_fails, MACHINE THREE "leaks=first", freeze_fails, freeze_failed);
+LU_TEST(freeze_fails, MACHINE THREE "leaks=first device=e1000e,romfile= append=luo_exercise.late=1",
+	freeze_fails, freeze_failed);
 
 /* The next kernel's user space */
 

@@ -9,6 +9,8 @@ Configuration space and memory are reached through QEMU's qtest socket, so nothi
 guest takes part.
 
     at REGEX ACTION... [and ACTION...]
+    see REGEX ACTION...             the same, with the machine running on: its disks would end
+                                    what they are at before it stops
     waited                          "done" and what the actions answered; waits for them
 
 Actions:
@@ -19,6 +21,8 @@ Actions:
     poke KIND NUMBER FIELD VALUE    a field of a record that is being handed over
     config BDF OFFSET SIZE VALUE    a write to configuration space
     rename OLD NEW                  format of a file-bound object that is handed over
+    quiet BDF                       a look: no source of interrupts of it is on, or it fails
+    differ A B SIZE                 a look: two pieces of memory are different, or it fails
 """
 
 import os
@@ -94,13 +98,30 @@ class Qtest:
         self._select(bdf, offset)
         self.command(f"out{'.bw.l'[size]} {0xcfc + (offset & 3):#x} {value:#x}")
 
-    def capability(self, bdf, ident):
+    def find_capability(self, bdf, ident):
         pos = self.config(bdf, 0x34, 1)
         while pos:
             if self.config(bdf, pos, 1) == ident:
                 return pos
             pos = self.config(bdf, pos + 1, 1)
-        raise ValueError(f"{bdf} has no capability {ident:#x}")
+        return 0
+
+    def capability(self, bdf, ident):
+        pos = self.find_capability(bdf, ident)
+        if not pos:
+            raise ValueError(f"{bdf} has no capability {ident:#x}")
+        return pos
+
+    def bar(self, bdf, number):
+        low = self.config(bdf, 0x10 + 4 * number, 4)
+        high = self.config(bdf, 0x14 + 4 * number, 4) if low & 6 == 4 else 0
+        return high << 32 | low & ~0xf
+
+    def read(self, address, size):
+        return self.command(f"read {address:#x} {size:#x}")
+
+    def readl(self, address):
+        return int(self.command(f"readl {address:#x}"), 0)
 
     def write(self, address, data):
         self.command(f"write {address:#x} {len(data):#x} 0x{data.hex()}")
@@ -165,6 +186,12 @@ class Hands:
 
     def at(self, regex, *words):
         """The monitor is ours until the new kernel's user space asks for something."""
+        return self._begin(True, regex, words)
+
+    def see(self, regex, *words):
+        return self._begin(False, regex, words)
+
+    def _begin(self, stop, regex, words):
         actions, action = [], []
         for word in (*words, "and"):
             if word == "and":
@@ -176,12 +203,12 @@ class Hands:
         self.answers = []
         self.vm.monitor()
         self.qtest()
-        self.thread = threading.Thread(target=self._wait, args=(regex, begin, actions),
+        self.thread = threading.Thread(target=self._wait, args=(stop, regex, begin, actions),
                                        daemon=True)
         self.thread.start()
         return "ok"
 
-    def _wait(self, regex, begin, actions):
+    def _wait(self, stop, regex, begin, actions):
         try:
             with open(self.vm.path("console.log"), errors="replace", encoding="utf-8") as log:
                 log.seek(begin)
@@ -189,13 +216,15 @@ class Hands:
                 while not re.search(regex, text):
                     time.sleep(0.002)
                     text += log.read()
-                self.vm.monitor().command("stop")
+                if stop:
+                    self.vm.monitor().command("stop")
                 text += log.read()
-            if SCAN in text:
+            if stop and SCAN in text:
                 raise ValueError("it was too late: the new kernel has looked at PCI already")
             for action in actions:
                 self.answers.append(str(getattr(self, "do_" + action[0])(*action[1:])))
-            self.vm.monitor().command("cont")
+            if stop:
+                self.vm.monitor().command("cont")
         except (ValueError, OSError, AttributeError) as error:
             self.answers.append(f"failed: {error}")
 
@@ -269,12 +298,36 @@ class Hands:
                 return ""
         raise ValueError(f"there is no {old} that could be renamed")
 
+    def do_quiet(self, bdf):
+        config, loud = self.qtest().config, []
+        if config(bdf, 0x3d, 1) and not config(bdf, 0x04, 2) & 0x0400:
+            loud.append("INTx")
+        msi = self.qtest().find_capability(bdf, 0x05)
+        if msi and config(bdf, msi + 2, 2) & 0x0001:
+            loud.append("MSI")
+        msix = self.qtest().find_capability(bdf, 0x11)
+        if msix:
+            control, table = config(bdf, msix + 2, 2), config(bdf, msix + 4, 4)
+            if control & 0x8000:
+                loud.append("MSI-X")
+            table = self.qtest().bar(bdf, table & 7) + (table & ~7)
+            loud += [f"vector {v} of MSI-X" for v in range((control & 0x7ff) + 1)
+                     if not self.qtest().readl(table + 16 * v + 12) & 1]
+        if loud:
+            raise ValueError(f"interrupts of {bdf} are on: {', '.join(loud)}")
+        return "quiet"
+
+    def do_differ(self, a, b, size):
+        if self.qtest().read(int(a, 0), int(size, 0)) == self.qtest().read(int(b, 0), int(size, 0)):
+            raise ValueError(f"what is at {a} is at {b} already")
+        return "different"
+
     @staticmethod
     def fields(kind):
         return " ".join(name for name in layout(kind) if "reserved" not in name)
 
 
-VERBS = ("at", "waited", "fields")
+VERBS = ("at", "see", "waited", "fields")
 
 
 def ask(vm, words):
