@@ -36,17 +36,21 @@
 
 #define MACHINE	"mem=1G " LUO_ON PCI_TRACE
 
+/* With a register that a reset clears, and what it keeps otherwise. */
 struct kind {
 	int vendor, device;
 	const char *driver;
+	int bar, offset, size;
+	uint32_t stamp, kept;
 };
 
 static const struct kind kinds[] = {
-	{ 0x1b36, 0x0005, "" },			/* pci-testdev */
-	{ 0x1234, 0x11e8, "pci-lu-stub" },	/* edu */
-	{ 0x1b36, 0x0010, "nvme" },
-	{ 0x8086, 0x10d3, "e1000e" },
-	{ 0x1af4, 0x1041, "virtio-pci" },
+	/* pci-testdev, edu: liveness; nvme: admin queue; e1000e: ring; virtio: status */
+	{ 0x1b36, 0x0005, "", .size = 0 },
+	{ 0x1234, 0x11e8, "pci-lu-stub", 0, 0x04, 4, 0x12345678, 0xedcba987 },
+	{ 0x1b36, 0x0010, "nvme", 0, 0x28, 4, 0x12345000, 0x12345000 },
+	{ 0x8086, 0x10d3, "e1000e", 0, 0x2800, 4, 0x12345670, 0x12345670 },
+	{ 0x1af4, 0x1041, "virtio-pci", 4, 0x14, 1, 3, 3 },
 };
 
 /* Of two of a kind the second is the twin; of testdev and edu all are preserved. */
@@ -67,13 +71,46 @@ static void sort_out(struct pci_set *carried, struct pci_set *twins)
 	LU_CHECK(carried->nr, "there is nothing to carry");
 }
 
-static const char *usual_driver(const char *bdf)
+static const struct kind *kind_of(const char *bdf)
 {
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 		if (pci_config(bdf, 0, 2) == (uint32_t)kinds[k].vendor &&
 		    pci_config(bdf, 2, 2) == (uint32_t)kinds[k].device)
-			return kinds[k].driver;
-	return "";
+			return &kinds[k];
+	LU_FAIL("%s is of no kind", bdf);
+}
+
+static const char *usual_driver(const char *bdf)
+{
+	return kind_of(bdf)->driver;
+}
+
+/* What it would lose if it were reset; on the way back it is to be there. */
+static void stamp(int fd, const char *bdf, bool check)
+{
+	const struct kind *kind = kind_of(bdf);
+	volatile char *bar;
+	uint32_t is;
+
+	if (!kind->size)
+		return;
+	bar = pci_map_bar(fd, kind->bar, 0x4000);
+	if (kind->size == 1) {
+		volatile uint8_t *reg = (void *)(bar + kind->offset);
+
+		if (!check)
+			*reg = kind->stamp;
+		is = *reg;
+	} else {
+		volatile uint32_t *reg = (void *)(bar + kind->offset);
+
+		if (!check)
+			*reg = kind->stamp;
+		is = *reg;
+	}
+	LU_CHECK(is == kind->kept, "%s: register %#x of BAR %d is %#x, not %#x", bdf, kind->offset,
+		 kind->bar, is, kind->kept);
+	munmap((void *)bar, 0x4000);
 }
 
 static void check_twins(const struct pci_set *twins)
@@ -91,6 +128,7 @@ static void preserve_all(int session, const struct pci_set *set)
 	for (int i = 0; i < set->nr; i++) {
 		if (!fds[i])
 			fds[i] = pci_open(set->bdf[i]);
+		stamp(fds[i], set->bdf[i], false);
 		luo_preserve(session, fds[i], TOKEN + i);
 	}
 }
@@ -127,18 +165,26 @@ static void keep_off(const char *bdf)
 static void take_all(const char *name, const struct pci_set *carried)
 {
 	int session = pci_retrieve(name);
+	const char *resets;
 
 	for (int i = 0; i < carried->nr; i++) {
 		fds[i] = luo_take(session, TOKEN + i);
 		LU_CHECK(!strcmp(pci_attr(carried->bdf[i], "liveupdate/state"), "retrieved"),
 			 "%s is %s", carried->bdf[i],
 			 pci_attr(carried->bdf[i], "liveupdate/state"));
+		stamp(fds[i], carried->bdf[i], true);
 	}
 	/* Up to here nobody has written to them but to take them over. */
 	lu_host("mark taken");
 	pci_audit("jump", "taken");
 	luo_finish(session);
 	close(session);
+	lu_host("mark finished");
+	pci_audit("taken", "finished");
+	resets = lu_host("resets up finished");
+	LU_CHECK(!strcmp(resets, "0"), "something was reset: %s", resets);
+	for (int i = 0; i < carried->nr; i++)
+		stamp(fds[i], carried->bdf[i], true);
 }
 
 static void after(struct lu_run *run)
