@@ -184,6 +184,46 @@ static void exchanged(struct lu_run *run)
 
 LU_TEST(exchanged, PCI_PROD MACHINE EDU(3) EDU(4) EDU(5) NVME(6) DISK(7), exchange, exchanged);
 
+/*
+ * Two of the same kind exchanged, a third one in another slot: a serial number tells them
+ * apart, and where they have gone.
+ */
+#define CARD(n)		PORT(n) "device=e1000e,mac=52:54:00:00:00:0" #n ",romfile=,bus=rp" #n " "
+#define PLUG(mac, port)	"hmp device_add e1000e,mac=52:54:00:00:00:0" #mac ",romfile=,bus=rp" #port \
+	" and power " BDF_PORT(port)
+
+static void move(struct lu_run *run)
+{
+	struct pci_set cards;
+
+	(void)run;
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	pci_find(&cards, 0x8086, 0x10d3);
+	LU_EQ(cards.nr, 3);
+	for (int i = 0; i < cards.nr; i++)
+		strcpy(edus.bdf[edus.nr++], cards.bdf[i]);
+	preserve_all();
+	pci_leave(&edus);
+	remember_names();
+	lu_host("at Linux.version pull " BDF_PORT(4) " and pull " BDF_PORT(5) " and pull "
+		BDF_PORT(6) " and " PLUG(5, 4) " and " PLUG(4, 5) " and " PLUG(6, 7));
+}
+
+static void moved(struct lu_run *run)
+{
+	static const char says[] = "was %s before, a device that moves does not survive";
+	char text[128];
+
+	(void)run;
+	check_survivors(1 << 1 | 1 << 2 | 1 << 3, "foreign: it is another device");
+	for (int i = 1; i <= 3; i++) {
+		snprintf(text, sizeof(text), says, lu_host("get edu%d", i));
+		LU_CHECK(lu_dmesg_has(text), "the log does not say '%s'", text);
+	}
+}
+
+LU_TEST(moved, PCI_PROD MACHINE EDU(3) CARD(4) CARD(5) CARD(6) PORT(7), move, moved);
+
 /* A whole switch goes, with what is below. */
 static void pull_switch(struct lu_run *run)
 {
@@ -400,6 +440,66 @@ LU_TEST(damaged_bridges, PCI_PROD MACHINE EDU(2) EDU(3) EDU(4) EDU(5) EDU(6) EDU
 	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
 	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
 	damage_bridges);
+
+/* What decides about a device: it is lost if this is damaged, and the log names it. */
+static const struct {
+	const char *field, *value, *why;
+} deciding[] = {
+	{ "id.device", "0x1111", "foreign: it is another device" },
+	{ "required", "0x8000000000000000", NULL },
+	{ "bars.0.address", "0xf0000000", "changed: a BAR is not where it was" },
+	{ "config.length", "0xffffffff", NULL },
+};
+
+static void damage_deciding(struct lu_run *run)
+{
+	char what[512] = "";
+	int used = 0;
+
+	(void)run;
+	for (size_t i = 0; i < ARRAY_LEN(deciding); i++)
+		used += sprintf(what + used, "%spoke device %zu %s %s", i ? " and " : "", 2 * i + 1,
+				deciding[i].field, deciding[i].value);
+	befall(what);
+	LU_EQ(edus.nr, 2 * ARRAY_LEN(deciding) + 1);
+}
+
+static void check_deciding(struct lu_run *run)
+{
+	char text[128];
+	int session, ret;
+
+	(void)run;
+	lu_host("waited");
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	session = pci_retrieve("bad");
+	for (int i = 0; i < edus.nr; i++) {
+		ret = luo_try_take(session, TOKEN + i);
+		if (even(i)) {
+			LU_CHECK(ret >= 0, "%s, whose record is good: %s", edus.bdf[i],
+				 strerror(-ret));
+			check_works(ret);
+			continue;
+		}
+		LU_CHECK(is(edus.bdf[i], "none"), "%s is %s", edus.bdf[i],
+			 pci_attr(edus.bdf[i], "liveupdate/state"));
+		LU_CHECK(ret == -ENODEV || ret == -ENOENT, "%s with a bad %s: %s", edus.bdf[i],
+			 deciding[i / 2].field, strerror(-ret));
+		if (deciding[i / 2].why)
+			snprintf(text, sizeof(text), "%s: liveupdate: it does not survive, "
+				 "it is treated as a new one: %s", edus.bdf[i],
+				 deciding[i / 2].why);
+		else
+			snprintf(text, sizeof(text), "record of device %s is bad and ignored",
+				 edus.bdf[i]);
+		LU_CHECK(lu_dmesg_has(text), "%s: the log does not say '%s'", deciding[i / 2].field,
+			 text);
+	}
+	luo_finish(session);
+}
+
+LU_TEST(damaged_deciding, PCI_PROD MACHINE EDU(2) EDU(3) EDU(4) EDU(5) EDU(6) EDU(7) EDU(8) EDU(9)
+	EDU(a), damage_deciding, check_deciding);
 
 /* The head: one field after the other; nobody need survive. */
 static void damage_head(struct lu_run *run)
