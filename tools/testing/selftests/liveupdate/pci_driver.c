@@ -391,6 +391,8 @@ static void check_called_off(const struct card *card, int control, char config[]
 	e1000e_interrupt(card->reg, card->event);
 }
 
+#define CALLED_OFF	"freeze unfreeze "
+
 static void freeze_fails(struct lu_run *run)
 {
 	int session = pci_create("carry"), events[PCI_MAX], control, other, status;
@@ -433,8 +435,8 @@ static void freeze_fails(struct lu_run *run)
 	luo_close(other);
 	check_called_off(&card, control, config);
 	raise_all(events);
-	check_history(edus.bdf[0], "prepare freeze unfreeze freeze freeze unfreeze ");
-	check_history(edus.bdf[2], "prepare freeze freeze unfreeze ");
+	check_history(edus.bdf[0], "prepare freeze unfreeze freeze " CALLED_OFF);
+	check_history(edus.bdf[2], "prepare freeze " CALLED_OFF);
 
 	/* While somebody resets one of them; which gets everything back. */
 	pid = reset_in_background(edus.bdf[1]);
