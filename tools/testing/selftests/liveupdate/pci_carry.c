@@ -18,6 +18,11 @@
 	"device=pcie-root-port,id=nvme" #n ",chassis=1" #n " "			\
 	"qemu=-blockdev qemu=driver=null-co,read-zeroes=on,node-name=disk" #n ",size=67108864 " \
 	"device=nvme,serial=s" #n ",drive=disk" #n ",bus=nvme" #n " "
+/* With virtual functions to be had, and so with ARI. */
+#define ARI(n)									\
+	"device=pcie-root-port,id=ari" #n ",chassis=7" #n " device=nvme-subsys,id=sub" #n " "	\
+	"device=nvme,serial=a" #n ",subsys=sub" #n ",bus=ari" #n ",sriov_max_vfs=1,"		\
+	"sriov_vq_flexible=2,sriov_vi_flexible=1,max_ioqpairs=4,msix_qsize=5 "
 /* Behind a switch below a switch. */
 #define SWITCH(n)								\
 	"device=pcie-root-port,id=sw" #n ",chassis=2" #n " "			\
@@ -268,19 +273,93 @@ static void assign_busses(struct lu_run *run)
 	hostile(run, "pci=assign-busses");
 }
 
+/* The twin of the nvme, to which the option does what it does not to the carried ones. */
+static void find_twin(char *bdf)
+{
+	struct pci_set nvme;
+
+	pci_find(&nvme, 0x1b36, 0x0010);
+	LU_EQ(nvme.nr, 2);
+	strcpy(bdf, nvme.bdf[1]);
+}
+
+/* It wants more room than there is in its window, which has to move for that. */
+#define REALLOC_ALIGN	(1 << 24)
+
 static void realloc_on(struct lu_run *run)
 {
-	hostile(run, "pci=realloc=on");
+	char twin[PCI_BDF], option[128];
+
+	find_twin(twin);
+	LU_CHECK(pci_bar(twin, 0) & (REALLOC_ALIGN - 1), "its BAR is aligned already");
+	snprintf(option, sizeof(option), "pci=realloc=on,resource_alignment=24@%s", twin);
+	hostile(run, option);
+}
+
+static void after_realloc(struct lu_run *run)
+{
+	char twin[PCI_BDF];
+
+	after(run);
+	find_twin(twin);
+	LU_CHECK(pci_bar(twin, 0) && !(pci_bar(twin, 0) & (REALLOC_ALIGN - 1)),
+		 "the BAR of the twin did not move: it is at %#llx",
+		 (unsigned long long)pci_bar(twin, 0));
+}
+
+/* Both have ARI, and their ports have it on. */
+static void check_ari(int carried, int twin)
+{
+	struct pci_set nvme, above;
+
+	pci_find(&nvme, 0x1b36, 0x0010);
+	LU_EQ(nvme.nr, 2);
+	pci_bridges(nvme.bdf[0], &above);
+	LU_EQ(pci_config(above.bdf[0], pci_capability(above.bdf[0], PCI_CAP_EXPRESS) + 0x28, 2) &
+	      0x20, 0x20);
+	LU_EQ(strtol(pci_attr(nvme.bdf[0], "ari_enabled"), NULL, 10), carried);
+	LU_EQ(strtol(pci_attr(nvme.bdf[1], "ari_enabled"), NULL, 10), twin);
 }
 
 static void no_ari(struct lu_run *run)
 {
+	check_ari(1, 1);
 	hostile(run, "pci=noari");
+}
+
+static void after_noari(struct lu_run *run)
+{
+	check_ari(1, 0);
+	after(run);
+}
+
+static int acs_of_port(const char *bdf)
+{
+	struct pci_set above;
+	int pos;
+
+	pci_bridges(bdf, &above);
+	pos = pci_ext_capability(above.bdf[0], PCI_EXT_ACS);
+	LU_CHECK(pos, "%s has no ACS", above.bdf[0]);
+	return pci_config(above.bdf[0], pos + 6, 2);
 }
 
 static void config_acs(struct lu_run *run)
 {
+	char twin[PCI_BDF];
+
+	find_twin(twin);
+	lu_set(run, "acs", "%d", acs_of_port(twin));
 	hostile(run, "pci=config_acs=1111111@pci:0:0");
+}
+
+static void after_acs(struct lu_run *run)
+{
+	char twin[PCI_BDF];
+
+	find_twin(twin);
+	LU_CHECK(acs_of_port(twin) != lu_get_num(run, "acs"), "the option did nothing to the twin");
+	after(run);
 }
 
 static void no_msi(struct lu_run *run)
@@ -312,9 +391,9 @@ static void aspm_force(struct lu_run *run)
 }
 
 LU_TEST(against_assign_busses, PCI_PROD EVERYTHING HALF_SWITCH, assign_busses, after);
-LU_TEST(against_realloc, PCI_PROD EVERYTHING, realloc_on, after);
-LU_TEST(against_noari, PCI_PROD EVERYTHING, no_ari, after);
-LU_TEST(against_config_acs, PCI_PROD EVERYTHING, config_acs, after);
+LU_TEST(against_realloc, PCI_PROD EVERYTHING, realloc_on, after_realloc);
+LU_TEST(against_noari, PCI_PROD MACHINE TESTDEV ARI(1) ARI(2), no_ari, after_noari);
+LU_TEST(against_config_acs, PCI_PROD EVERYTHING, config_acs, after_acs);
 LU_TEST(against_nomsi, PCI_PROD EVERYTHING, no_msi, after);
 LU_TEST(against_resource_alignment, PCI_PROD EVERYTHING, alignment, after);
 LU_TEST(against_peer2peer, PCI_PROD EVERYTHING, peer2peer, after);
