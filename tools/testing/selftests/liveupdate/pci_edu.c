@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * pci_edu: QEMU's "edu" device in the hands of pci-lu-stub over live updates: a DMA that
- * is under way, its registers, its interrupt.
+ * begins right before the jump, its registers, its interrupt. That DMA takes 0.1 s, so it may
+ * be over soon; one that lands after the jump for sure is in pci_nvme.c.
  */
 #define _GNU_SOURCE
 #include <sys/eventfd.h>

@@ -241,4 +241,86 @@ static void pulled(struct lu_run *run)
 
 LU_TEST(pull, PCI_PROD MACHINE NATIVE PCI_QTEST, before, pulled);
 
+/*
+ * All may sleep who can. A port sleeps when nothing below it is awake, and a function without
+ * a driver is not: the twin's port sleeps, that of the device does not, in either kernel. It
+ * takes functions that know of power states, which edu does not.
+ */
+#define TWIN_PORT	"0000:00:05.0"
+#define CARD(n)	"device=pcie-root-port,id=rp" #n ",chassis=" #n ",slot=" #n ",addr=" #n ".0 "	\
+	"device=e1000e,romfile=,bus=rp" #n " "
+
+static struct pci_set cards;
+
+static bool is_suspended(const char *bdf)
+{
+	return !strcmp(pci_attr(bdf, "power/runtime_status"), "suspended");
+}
+
+static bool twin_sleeps(void)
+{
+	return is_suspended(TWIN_PORT);
+}
+
+static bool port_sleeps(void)
+{
+	return is_suspended(PORT);
+}
+
+static void let_sleep(void)
+{
+	pci_unbind(cards.bdf[1]);
+	for (int i = 0; i < cards.nr; i++)
+		pci_set_attr(cards.bdf[i], "power/control", "auto");
+	pci_set_attr(PORT, "power/control", "auto");
+	pci_set_attr(TWIN_PORT, "power/control", "auto");
+	LU_CHECK(comes_true(twin_sleeps, 10), "the port of the twin does not sleep: %s",
+		 pci_attr(TWIN_PORT, "power/runtime_status"));
+	LU_CHECK(!is_suspended(cards.bdf[0]) && !is_suspended(PORT), "it sleeps");
+}
+
+static void sleep_before(struct lu_run *run)
+{
+	struct pci_set one;
+
+	(void)run;
+	pci_find(&cards, 0x8086, 0x10d3);
+	LU_EQ(cards.nr, 2);
+	session = pci_create("guard");
+	pci_bind_stub(cards.bdf[0]);
+	edu = pci_open(cards.bdf[0]);
+	luo_preserve(session, edu, TOKEN);
+	let_sleep();
+	one = cards;
+	one.nr = 1;
+	pci_leave(&one);
+}
+
+static void sleep_after(struct lu_run *run)
+{
+	struct pci_set one;
+
+	(void)run;
+	pci_find(&cards, 0x8086, 0x10d3);
+	LU_EQ(cards.nr, 2);
+	one = cards;
+	one.nr = 1;
+	pci_arrive(&one);
+	/* Not even without a driver. */
+	pci_unbind(cards.bdf[0]);
+	let_sleep();
+	pci_bind_stub(cards.bdf[0]);
+	session = pci_retrieve("guard");
+	edu = luo_take(session, TOKEN);
+	LU_CHECK(!comes_true(port_sleeps, 1), "its port sleeps");
+	pci_compare(cards.bdf[0]);
+	luo_finish(session);
+	close(edu);
+	pci_unbind(cards.bdf[0]);
+	LU_CHECK(comes_true(port_sleeps, 10), "its port never sleeps again");
+}
+
+LU_TEST(runtime_pm, PCI_PROD "mem=1G " LUO_ON PCI_TRACE CARD(4) CARD(5) NATIVE
+	"append=pcie_port_pm=force", sleep_before, sleep_after);
+
 LU_MAIN
