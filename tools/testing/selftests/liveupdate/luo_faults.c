@@ -12,7 +12,7 @@
 #include <sys/reboot.h>
 
 #include "kho_common.h"
-#include "luo_common.h"
+#include "pci_common.h"
 
 #define MACHINE	"mem=2G flavour=debug timeout=200 " LUO_ON
 #define LIMIT	3000
@@ -307,6 +307,20 @@ static int call_list_own_files(void)
 	return luo_ioctl(full, LIVEUPDATE_SESSION_LIST_FILES, &arg);
 }
 
+/* A device with a bridge above it: both are as before when preserving its file failed. */
+static struct pci_set edu;
+
+static void check_device(void)
+{
+	struct pci_set above;
+
+	LU_EQ(pci_bridges(edu.bdf[0], &above), 1);
+	LU_CHECK(!strcmp(pci_attr(edu.bdf[0], "liveupdate/state"), "none"), "it is %s",
+		 pci_attr(edu.bdf[0], "liveupdate/state"));
+	LU_CHECK(!strcmp(pci_attr(above.bdf[0], "liveupdate/state"), "none"), "above it is %s",
+		 pci_attr(above.bdf[0], "liveupdate/state"));
+}
+
 /* Undoing cannot fail, whatever does. */
 static void sweep_close(void)
 {
@@ -386,6 +400,13 @@ static void outgoing(struct lu_run *run)
 	named.name = "exerciser";
 	sweep_again(&named);
 	sweep_again(&preserve_full);
+	pci_find(&edu, 0x1234, 0x11e8);
+	LU_EQ(edu.nr, 1);
+	file = pci_open(edu.bdf[0]);
+	named.name = "PCI device";
+	named.prepare = check_device;
+	sweep(&named);
+	file = one_page;
 	for (size_t i = 0; i < ARRAY_LEN(sweeps); i++)
 		sweep(&sweeps[i]);
 	sweep_close();
@@ -408,7 +429,7 @@ static void outgoing(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(outgoing, MACHINE, outgoing);
+LU_TEST(outgoing, MACHINE "device=pcie-root-port,id=rp,chassis=1 device=edu,bus=rp", outgoing);
 
 /* The other side: enough of everything, since what has succeeded cannot be done again. */
 #define COPIES	100
