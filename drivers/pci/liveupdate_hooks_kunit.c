@@ -10,7 +10,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "liveupdate.h"
+#include "liveupdate_internal.h"
 #include "pci.h"
 
 #define EXP		0x40	/* PCI Express capability */
@@ -30,6 +30,7 @@
  * @dev: the function
  * @in: its record
  * @out: or its own
+ * @sriov: what it needs to have virtual functions
  */
 struct fake {
 	u8 config[PCI_CFG_SPACE_EXP_SIZE];
@@ -41,6 +42,7 @@ struct fake {
 	struct pci_dev dev;
 	struct pci_lu_in in;
 	struct pci_lu_out out;
+	struct pci_sriov sriov;
 };
 
 static int fake_read(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 *val)
@@ -423,6 +425,7 @@ static void check_refused(struct kunit *test, struct fake *fake)
 	KUNIT_EXPECT_EQ(test, pci_bridge_secondary_bus_reset(dev), -EBUSY);
 	KUNIT_EXPECT_EQ(test, pci_set_power_state(dev, PCI_D3hot), -EBUSY);
 	KUNIT_EXPECT_EQ(test, pci_enable_rom(dev), -EBUSY);
+	KUNIT_EXPECT_EQ(test, pci_set_vga_state(dev, true, PCI_COMMAND_IO, 0), -EBUSY);
 	KUNIT_EXPECT_TRUE(test, pci_lu_refuse_bus(&fake->bus, "test"));
 	KUNIT_EXPECT_TRUE(test, pci_lu_refuse_slot(&fake->bus, 0));
 	KUNIT_EXPECT_FALSE(test, pci_lu_refuse_slot(&fake->bus, 1));
@@ -459,6 +462,58 @@ static void guards_outgoing(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pci_lu_refuse_preserved(&fake->dev, "test"));
 	KUNIT_EXPECT_TRUE(test, pci_lu_refuse_slot(&fake->bus, 0));
 	KUNIT_EXPECT_TRUE(test, pci_lu_refuse_resize(&fake->dev));
+#ifdef CONFIG_PCI_IOV
+	fake->dev.is_physfn = 1;
+	fake->dev.sriov = &fake->sriov;
+	KUNIT_EXPECT_EQ(test, pci_enable_sriov(&fake->dev, 1), -EBUSY);
+#endif
+	KUNIT_EXPECT_EQ(test, fake->writes, 0);
+}
+
+/* What cannot be preserved at all; nothing of it can be had in a virtual machine. */
+static void refused_device(struct kunit *test)
+{
+	struct fake *fake = new_fake(test);
+	struct pci_dev *dev = &fake->dev;
+
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_device(dev), 0);
+	dev->pri_enabled = 1;
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_device(dev), -EOPNOTSUPP);
+	dev->pri_enabled = 0;
+	dev->pasid_enabled = 1;
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_device(dev), -EOPNOTSUPP);
+	dev->pasid_enabled = 0;
+	dev->non_compliant_bars = 1;
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_device(dev), -EOPNOTSUPP);
+	dev->non_compliant_bars = 0;
+	put32(fake, PCI_VENDOR_ID, U32_MAX);
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_device(dev), -ENODEV);
+	KUNIT_EXPECT_EQ(test, fake->writes, 0);
+}
+
+/* A root port whose access control is a quirk's, and one with bus numbers that make no sense. */
+static void refused_bridge(struct kunit *test)
+{
+	struct fake *fake = new_fake(test), *below = new_fake(test);
+	struct pci_dev *dev = &fake->dev;
+
+	dev->hdr_type = PCI_HEADER_TYPE_BRIDGE;
+	dev->pcie_flags_reg = PCI_EXP_TYPE_ROOT_PORT << 4 | 2;
+	dev->subordinate = &below->bus;
+	below->bus.number = 1;
+	fake->config[PCI_SECONDARY_BUS] = 1;
+	fake->config[PCI_SUBORDINATE_BUS] = 1;
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_bridge(dev, &below->dev), 0);
+	dev->vendor = PCI_VENDOR_ID_INTEL;
+	dev->device = 0x1c10;
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_bridge(dev, &below->dev), -EOPNOTSUPP);
+	dev->vendor = 0;
+	fake->config[PCI_SUBORDINATE_BUS] = 0;
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_bridge(dev, &below->dev), -EOPNOTSUPP);
+	fake->config[PCI_SUBORDINATE_BUS] = 1;
+	dev->hdr_type = PCI_HEADER_TYPE_CARDBUS;
+	KUNIT_EXPECT_EQ(test, pci_lu_refuse_bridge(dev, &below->dev), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, fake->writes, 0);
 }
 
 static void guards_none(struct kunit *test)
@@ -532,6 +587,8 @@ static struct kunit_case pci_lu_hooks_cases[] = {
 	KUNIT_CASE(guards_incoming),
 	KUNIT_CASE(guards_frozen),
 	KUNIT_CASE(guards_outgoing),
+	KUNIT_CASE(refused_device),
+	KUNIT_CASE(refused_bridge),
 	KUNIT_CASE(guards_none),
 	KUNIT_CASE(removed),
 	KUNIT_CASE(driver_gone),
