@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The hooks of live update in the PCI core are those that the documentation lists.
 
-    hooks.py PAGE PATCH
+    hooks.py PAGE PATCH...
 
 PAGE has a table between two comments, hook-table-begin and hook-table-end, with file,
-function and call in a row; PATCH are the edits. Each call that the patch adds has to be in a
-row of its file, and each call of a row in the patch.
+function and call in a row; the patches are the edits. Each call that one of them adds has to
+be in a row of its file, and each call of a row in one of them.
 """
 
 import csv
@@ -45,10 +45,10 @@ def added(path):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         raise SystemExit(__doc__.strip())
-    page, patch = sys.argv[1:]
-    in_page, in_patch = listed(page), added(patch)
+    page, patches = sys.argv[1], sys.argv[2:]
+    in_page, in_patch = listed(page), set().union(*map(added, patches))
     for file, call in sorted(in_patch - in_page):
         print(f"{page}: {call}() in {file} is not listed; add a row")
     for file, call in sorted(in_page - in_patch):

@@ -102,8 +102,10 @@ lint_diagnostics() {
 
 # The edits of PCI are those that its page lists.
 lint_hooks() {
-	python3 "$LU_DEV/hooks.py" "$LU_TOP/Documentation/PCI/liveupdate.rst" \
-		"$LU_TOP/patches/0021-pci-liveupdate.patch"
+	local patches
+
+	mapfile -t patches < <(series_patches | grep -E -e '-(pci|portdrv)-liveupdate' | sed "s,^,$LU_TOP/patches/,")
+	python3 "$LU_DEV/hooks.py" "$LU_TOP/Documentation/PCI/liveupdate.rst" "${patches[@]}"
 }
 
 # No format's layout changed without its string, and the catalogue is up to date.
