@@ -38,8 +38,8 @@ def main():
     parser.add_argument("--append", default="")
     parser.add_argument("qemu", nargs="*")
     args = parser.parse_args()
-    programs = {name: os.path.join(args.programs, name) for name in os.listdir(args.programs)
-                if os.access(os.path.join(args.programs, name), os.X_OK)}
+    programs = {entry.name: entry.path for entry in os.scandir(args.programs)
+                if entry.is_file() and os.access(entry.path, os.X_OK)}
     os.makedirs(args.logs, exist_ok=True)
     accelerator = accel.probe(args.image, programs, args.logs)
     if not accelerator:
