@@ -41,6 +41,7 @@
  *				frame's own tests)
  *	bound=1.05		a benchmark: the gap of each of its updates is at most so
  *				many times that of a plain kexec
+ *	against=CASE		or that of the same update of this case of the program
  *
  * A blank inside a word is written as \x20.
  */

@@ -13,6 +13,7 @@ import argparse
 import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -53,6 +54,8 @@ def run_case(args, program, name, spec):
         elif words[0] == "boot" and jump[0]:
             number = words[1]
             base = "-" if prefix == "kexec.plain" else PLAIN
+            if spec.against:
+                base = f"{prefix.split('.')[0]}.{spec.against}.gap{number}"
             figures.append((f"{prefix}.gap{number}", int(words[3]) - jump[0][0], "update", base))
             wall.append((f"{prefix}.gap{number}", now - jump[0][1], "update"))
         elif words[0] == "result":
@@ -69,13 +72,14 @@ def run_case(args, program, name, spec):
     return figures, wall, trouble, folder
 
 
-def beyond_bound(spec, figures, plain):
+def beyond_bound(spec, figures, values):
     """What is to be said of gaps that are longer than the case allows."""
     if not spec.bound:
         return []
-    return [f"{name} is {value / plain:.4f} times that of a plain kexec, more than {spec.bound}"
+    return [f"{name} is {value / values[base]:.4f} times {base}, more than {spec.bound}"
             for name, value, _, base in figures
-            if base == PLAIN and plain and value > spec.bound * plain]
+            if re.search(r"\.gap\d+$", name) and values.get(base)
+            and value > spec.bound * values[base]]
 
 
 def table(figures, wall):
@@ -111,13 +115,13 @@ def main():
                     fnmatch.fnmatchcase(full, f"*{p}*") for p in args.pattern):
                 cases.append((program, name, Spec.parse(words)))
     cases.sort(key=lambda c: c[0] != "bench_kexec")
-    figures, wall, failed, plain = [], [], 0, None
+    figures, wall, failed, values = [], [], 0, {}
     for program, name, spec in cases:
         if spec.cpus != 1:
             raise SystemExit(f"bench: {program}.{name}: a benchmark has one processor")
         more, more_wall, trouble, folder = run_case(args, program, name, spec)
-        trouble += beyond_bound(spec, more, plain)
-        plain = next((value for figure, value, *_ in more if figure == PLAIN), plain)
+        trouble += beyond_bound(spec, more, values)
+        values.update((figure, value) for figure, value, *_ in more)
         figures += more
         wall += more_wall
         if trouble:
@@ -126,7 +130,6 @@ def main():
             for line in trouble[1:]:
                 print(f"    {line}", file=sys.stderr)
     if args.json:
-        values = {name: value for name, value, *_ in figures}
         print(json.dumps({
             "guest_instructions": [
                 {"name": n, "value": v, "per": u}

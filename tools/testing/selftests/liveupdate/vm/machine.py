@@ -48,6 +48,7 @@ class Spec:
     fails: str = ""
     bound: float = 0
     leaks: str = "last"
+    against: str = ""
 
     @classmethod
     def parse(cls, words):
@@ -57,7 +58,7 @@ class Spec:
             key, _, value = word.partition("=")
             if key == "own":
                 spec.own = True
-            elif key in ("mem", "numa", "fails"):
+            elif key in ("mem", "numa", "fails", "against"):
                 setattr(spec, key, value)
             elif key in ("cpus", "timeout"):
                 setattr(spec, key, int(value))
