@@ -339,17 +339,34 @@ static void raise_all(const int *events)
 	}
 }
 
-/* Each reset takes a tenth of a second. */
-static pid_t reset_in_background(const char *bdf)
+/* Two that take turns: each reset takes a tenth of a second, and between them is nothing. */
+static void reset_all_the_time(const char *bdf, pid_t *pids)
 {
-	pid_t pid = LU_OK(fork());
+	int ready[2];
+	char done;
 
-	if (pid)
-		return pid;
-	for (int i = 0; i < 5; i++)
-		if (pci_try_set(bdf, "reset", "1"))
-			_exit(1);
-	_exit(0);
+	LU_OK(pipe(ready));
+	for (int i = 0; i < 2; i++) {
+		pids[i] = LU_OK(fork());
+		if (pids[i])
+			continue;
+		while (!pci_try_set(bdf, "reset", "1") && write(ready[1], "", 1) == 1)
+			;
+		_exit(1);
+	}
+	LU_EQ(read(ready[0], &done, 1), 1);
+	usleep(20000);
+}
+
+static void stop_resetting(const pid_t *pids)
+{
+	int status;
+
+	for (int i = 0; i < 2; i++) {
+		kill(pids[i], SIGKILL);
+		LU_EQ(waitpid(pids[i], &status, 0), pids[i]);
+		LU_CHECK(WIFSIGNALED(status), "a reset failed");
+	}
 }
 
 struct card {
@@ -395,10 +412,10 @@ static void check_called_off(const struct card *card, int control, char config[]
 
 static void freeze_fails(struct lu_run *run)
 {
-	int session = pci_create("carry"), events[PCI_MAX], control, other, status;
+	int session = pci_create("carry"), events[PCI_MAX], control, other;
 	struct card card;
 	char config[PCI_MAX][64];
-	pid_t pid;
+	pid_t pids[2];
 
 	card = open_card(session);
 	control = pci_config(card.bdf, card.msix + 2, 2);
@@ -439,11 +456,9 @@ static void freeze_fails(struct lu_run *run)
 	check_history(edus.bdf[2], "prepare freeze " CALLED_OFF);
 
 	/* While somebody resets one of them; which gets everything back. */
-	pid = reset_in_background(edus.bdf[1]);
-	usleep(50000);
+	reset_all_the_time(edus.bdf[1], pids);
 	LU_CHECK(reboot(RB_KEXEC) < 0 && errno == EBUSY, "the update was not called off: %m");
-	LU_EQ(waitpid(pid, &status, 0), pid);
-	LU_EQ(status, 0);
+	stop_resetting(pids);
 	for (int r = 0; r < 64; r++)
 		LU_EQ((char)pci_config(edus.bdf[1], r, 1), config[1][r]);
 	raise_all(events);
