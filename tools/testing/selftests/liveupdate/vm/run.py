@@ -220,7 +220,7 @@ class Runner:
             for case in cases:
                 self.report.case(str(case), "skip", f"there is no {missing[0]} kernel at hand")
             return
-        name = str(first) if first.alone else f"shared-{first.spec.mem}-{first.program}@{flavour}"
+        name = str(first) if first.alone else f"shared-{first}"
         folder = os.path.join(self.args.logs, name)
         begin = time.monotonic()
         timed_out, limit, log = self.boot(cases, flavour, folder)
