@@ -68,7 +68,7 @@ static void boot(struct lu_run *run)
 		snprintf(key, sizeof(key), "%s_blocks", names[run->stage]);
 		per_block = (double)extra / counts[run->stage - 1];
 		lu_figure(key, per_block, "block", NULL);
-		/* It has to be linear; what is quadratic would have twice and four times as much. */
+		/* It has to be linear; quadratic would be twice and four times as much. */
 		if (run->stage == 3)
 			lu_set(run, "per_block", "%.0f", per_block);
 		else
