@@ -189,7 +189,7 @@ static void debug_damage(struct lu_run *run)
 	DAMAGE(debug_damages);
 }
 
-LU_TEST(some_of_each, "mem=1G flavour=debug append=kho=on append=kho_scratch=192M,64M,16M",
+LU_TEST(some_of_each, "mem=2G flavour=debug append=kho=on append=kho_scratch=192M,64M,16M",
 	debug_damage, debug_damage, debug_damage, debug_damage, debug_damage);
 
 /*
