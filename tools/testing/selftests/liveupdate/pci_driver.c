@@ -339,36 +339,6 @@ static void raise_all(const int *events)
 	}
 }
 
-/* Two that take turns: each reset takes a tenth of a second, and between them is nothing. */
-static void reset_all_the_time(const char *bdf, pid_t *pids)
-{
-	int ready[2];
-	char done;
-
-	LU_OK(pipe(ready));
-	for (int i = 0; i < 2; i++) {
-		pids[i] = LU_OK(fork());
-		if (pids[i])
-			continue;
-		while (!pci_try_set(bdf, "reset", "1") && write(ready[1], "", 1) == 1)
-			;
-		_exit(1);
-	}
-	LU_EQ(read(ready[0], &done, 1), 1);
-	usleep(20000);
-}
-
-static void stop_resetting(const pid_t *pids)
-{
-	int status;
-
-	for (int i = 0; i < 2; i++) {
-		kill(pids[i], SIGKILL);
-		LU_EQ(waitpid(pids[i], &status, 0), pids[i]);
-		LU_CHECK(WIFSIGNALED(status), "a reset failed");
-	}
-}
-
 struct card {
 	char bdf[PCI_BDF];
 	volatile uint32_t *reg;
@@ -415,7 +385,6 @@ static void freeze_fails(struct lu_run *run)
 	int session = pci_create("carry"), events[PCI_MAX], control, other;
 	struct card card;
 	char config[PCI_MAX][64];
-	pid_t pids[2];
 
 	card = open_card(session);
 	control = pci_config(card.bdf, card.msix + 2, 2);
@@ -455,13 +424,6 @@ static void freeze_fails(struct lu_run *run)
 	check_history(edus.bdf[0], "prepare freeze unfreeze freeze " CALLED_OFF);
 	check_history(edus.bdf[2], "prepare freeze " CALLED_OFF);
 
-	/* While somebody resets one of them; which gets everything back. */
-	reset_all_the_time(edus.bdf[1], pids);
-	LU_CHECK(reboot(RB_KEXEC) < 0 && errno == EBUSY, "the update was not called off: %m");
-	stop_resetting(pids);
-	for (int r = 0; r < 64; r++)
-		LU_EQ((char)pci_config(edus.bdf[1], r, 1), config[1][r]);
-	raise_all(events);
 	/* And once more, for good. */
 	(void)run;
 	pci_leave(&edus);
