@@ -80,6 +80,7 @@ class Report:
         self.lock = threading.Lock()
         self.number = 0
         self.count = {"ok": 0, "fail": 0, "skip": 0}
+        self.failed = []
         print("KTAP version 1")
         if total:
             print(f"1..{total}")
@@ -96,6 +97,7 @@ class Report:
             for detail in details:
                 print(f"# {detail}")
             if status == "fail":
+                self.failed.append(name)
                 print(f"# {name}: {reason}")
             print(line, flush=True)
 
@@ -103,6 +105,8 @@ class Report:
         print(f"1..{self.number}")
 
     def close(self):
+        for name in self.failed:
+            print(f"# failed: {name}")
         skipped = f", {self.count['skip']} skipped" if self.count["skip"] else ""
         print(f"{self.count['ok']} passed, {self.count['fail']} failed{skipped}")
         return 1 if self.count["fail"] or not self.number else 0
