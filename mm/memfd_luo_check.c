@@ -36,10 +36,11 @@ static const char *memfd_luo_take(const struct memfd_luo_ser *ser,
 {
 	u64 end = DIV_ROUND_UP(ser->size, PAGE_SIZE);
 	const struct memfd_luo_folio_ser *record;
-	struct folio *folio = NULL;
 	struct memfd_luo_it it;
+	struct folio *folio;
 
 	memfd_luo_it_init(&it, records);
+	folio = pfn_folio(PHYS_PFN(records->list.kv.first.phys));
 	while ((record = memfd_luo_it_next(&it))) {
 		if (!record->pfn)
 			continue;

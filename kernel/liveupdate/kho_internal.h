@@ -133,7 +133,7 @@ bool kho_range_in_use(u64 start, u64 end);
 /* kho_restore.c */
 bool kho_range_is_stamped(phys_addr_t phys, unsigned long nr_pages);
 bool kho_take_pages(struct page *page, unsigned long nr_pages);
-bool kho_take_page(phys_addr_t phys);
+bool kho_take_page(phys_addr_t phys, struct page *near);
 void kho_unrestore_pages(struct page *page, unsigned long nr_pages);
 
 /* kho_vmalloc_in.c */

@@ -108,11 +108,12 @@ void *kho_page_list_append(struct kho_page_list *list)
 }
 EXPORT_SYMBOL_GPL(kho_page_list_append);
 
-/* Check and take pages that are one entry, or a chunk. */
-static bool kho_page_list_take(u64 phys, unsigned long nr_pages)
+/* Check and take pages that are one entry of @chunk. */
+static bool kho_page_list_take(u64 phys, unsigned long nr_pages,
+			       const struct kho_vmalloc_chunk *chunk)
 {
 	if (nr_pages == 1)
-		return kho_take_page(phys);
+		return kho_take_page(phys, virt_to_page(chunk));
 	return IS_ALIGNED(phys, nr_pages << PAGE_SHIFT) &&
 	       kho_range_is_stamped(phys, nr_pages) &&
 	       kho_take_pages(pfn_to_page(PHYS_PFN(phys)), nr_pages);
@@ -171,18 +172,19 @@ int kho_page_list_restore(struct kho_page_list *list,
 	for (phys = in.kv.first.phys; phys;) {
 		struct kho_vmalloc_chunk *chunk;
 
-		if (!kho_page_list_take(phys, 1))
+		if (!kho_take_page(phys, NULL))
 			goto undo;
 		nr_chunks++;
 		chunk = phys_to_virt(phys);
 		for (i = 0; i < KHO_VMALLOC_SIZE && chunk->phys[i]; i++) {
 			if (nr == in.kv.total_pages ||
-			    !kho_page_list_take(chunk->phys[i], step))
+			    !kho_page_list_take(chunk->phys[i], step, chunk))
 				goto undo;
 			nr += step;
 		}
 		phys = chunk->hdr.next.phys;
-		cond_resched();
+		if (phys)
+			cond_resched();
 	}
 	if (nr != in.kv.total_pages)
 		goto undo;
@@ -214,7 +216,8 @@ void kho_page_list_destroy(struct kho_page_list *list)
 					   1UL << list->kv.order);
 		kho_page_list_free(list, phys, 1);
 		phys = next;
-		cond_resched();
+		if (phys)
+			cond_resched();
 	}
 	*list = (struct kho_page_list){};
 }

@@ -41,17 +41,18 @@ static bool __ref kho_page_is_initialised(unsigned long pfn)
 
 /*
  * The first page of the stamped block that begins at @phys, or NULL. @private is
- * the stamp.
+ * the stamp. @near is NULL or a page that the caller has restored and not given to
+ * anybody since: no other one of its section needs to be looked up.
  */
-static struct page *kho_stamped_page(phys_addr_t phys, struct folio *near,
-				     unsigned long *private)
+static __always_inline struct page *
+kho_stamped_page(phys_addr_t phys, struct page *near, unsigned long *private)
 {
 	unsigned long pfn = PHYS_PFN(phys);
 	struct page *page;
 
 	if (!PAGE_ALIGNED(phys))
 		return NULL;
-	if (near && pfn_to_section_nr(folio_pfn(near)) == pfn_to_section_nr(pfn))
+	if (near && pfn_to_section_nr(page_to_pfn(near)) == pfn_to_section_nr(pfn))
 		page = pfn_to_page(pfn);
 	else
 		page = pfn_to_online_page(pfn);
@@ -151,7 +152,7 @@ struct folio *kho_restore_folio_near(phys_addr_t phys, struct folio *near)
 	unsigned int order;
 	struct page *page;
 
-	page = kho_stamped_page(phys, near, &private);
+	page = kho_stamped_page(phys, near ? &near->page : NULL, &private);
 	if (!page)
 		goto refuse;
 	order = kho_stamp_order(private);
@@ -228,11 +229,11 @@ bool kho_take_pages(struct page *page, unsigned long nr_pages)
 	return true;
 }
 
-/* kho_restore_pages() for a block of a single page, silently. */
-bool kho_take_page(phys_addr_t phys)
+/* kho_restore_pages() for a block of a single page, silently; @near: kho_stamped_page() */
+bool kho_take_page(phys_addr_t phys, struct page *near)
 {
 	unsigned long private;
-	struct page *page = kho_stamped_page(phys, NULL, &private);
+	struct page *page = kho_stamped_page(phys, near, &private);
 
 	if (!page || kho_stamp_order(private) || !kho_claim(page, private))
 		return false;

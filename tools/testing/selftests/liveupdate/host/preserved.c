@@ -113,8 +113,9 @@ bool kho_take_pages(struct page *page, unsigned long nr_pages)
 	return true;
 }
 
-bool kho_take_page(phys_addr_t phys)
+bool kho_take_page(phys_addr_t phys, struct page *near)
 {
+	FUZZ_ASSERT(!near || page_state(virt_to_phys(near)) == PAGE_TAKEN);
 	return !page_state(phys) && kho_take_pages(virt_to_page(phys_to_virt(phys)), 1);
 }
 

@@ -352,6 +352,7 @@ struct folio {
 #define virt_to_page(virt)		((struct page *)(virt))
 #define page_address(page)		((void *)(page))
 #define pfn_to_page(pfn)		virt_to_page(phys_to_virt(PFN_PHYS(pfn)))
+#define pfn_folio(pfn)			((struct folio *)pfn_to_page(pfn))
 #define PageReserved(page)		false
 #define free_reserved_page(page)	abort()
 #define alloc_page(gfp)			((struct page *)host_page_alloc())
