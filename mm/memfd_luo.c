@@ -138,7 +138,7 @@ struct memfd_luo_walk {
  * Lock a folio of ours and make it one that never goes away by itself. -EAGAIN: it is
  * not ours any more.
  */
-static int memfd_luo_lock(struct memfd_luo_walk *walk, struct folio *folio)
+static int memfd_luo_lock(struct address_space *mapping, struct folio *folio)
 {
 	int err;
 
@@ -149,7 +149,7 @@ static int memfd_luo_lock(struct memfd_luo_walk *walk, struct folio *folio)
 	}
 
 	err = -EAGAIN;
-	if (folio->mapping != walk->file->f_mapping)
+	if (folio->mapping != mapping)
 		goto err_unlock;
 	err = -EIO;
 	if (folio_contain_hwpoisoned_page(folio))
@@ -197,6 +197,7 @@ static bool memfd_luo_pin(struct memfd_luo_walk *walk)
 	unsigned long block, near = ULONG_MAX;
 	struct pglist_data *node = NULL;
 	xa_mark_t mark = XA_PRESENT;
+	unsigned int nr = 0;
 	struct folio *folio;
 	bool far = false;
 
@@ -208,10 +209,9 @@ static bool memfd_luo_pin(struct memfd_luo_walk *walk)
 	xas_lock_irq(&xas);
 	for (folio = mark == XA_PRESENT ? xas_find(&xas, walk->end) :
 					  xas_find_marked(&xas, walk->end, mark);
-	     folio && walk->nr < ARRAY_SIZE(walk->folios);
+	     folio && nr < ARRAY_SIZE(walk->folios);
 	     folio = mark == XA_PRESENT ? xas_next_entry(&xas, walk->end) :
 					  xas_next_marked(&xas, walk->end, mark)) {
-		walk->index = xas.xa_index;
 		far = xa_is_value(folio);
 		if (far)
 			break;
@@ -225,13 +225,13 @@ static bool memfd_luo_pin(struct memfd_luo_walk *walk)
 			near = block;
 		}
 		memfd_luo_grab(folio);
-		walk->folios[walk->nr++] = folio;
-		walk->index = folio_next_index(folio);
+		walk->folios[nr++] = folio;
 	}
-	if (!folio)
-		walk->index = walk->end + 1;
-	if (walk->nr)
-		__mod_node_page_state(node, NR_FOLL_PIN_ACQUIRED, walk->nr);
+	/* Go on at the one that was looked at and not taken. */
+	walk->index = folio ? xas.xa_index : walk->end + 1;
+	walk->nr = nr;
+	if (nr)
+		__mod_node_page_state(node, NR_FOLL_PIN_ACQUIRED, nr);
 	xas_unlock_irq(&xas);
 	return far;
 }
@@ -243,7 +243,7 @@ static int memfd_luo_hold_far(struct memfd_luo_walk *walk, struct folio *entry)
 
 	if (xa_is_value(entry))
 		return 0;
-	err = memfd_luo_lock(walk, entry);
+	err = memfd_luo_lock(walk->file->f_mapping, entry);
 	if (err)
 		return err;
 	err = memfd_luo_is_far(entry) ? 0 : -EAGAIN;
@@ -308,29 +308,27 @@ static int memfd_luo_pin_far(struct memfd_luo_walk *walk)
  */
 static int memfd_luo_sift(struct memfd_luo_walk *walk, pgoff_t index)
 {
+	struct address_space *mapping = walk->file->f_mapping;
 	unsigned int i, nr = 0;
 	int err = 0;
 
 	for (i = 0; i < walk->nr; i++) {
 		struct folio *folio = walk->folios[i];
-		bool known = false;
 
-		if (!err)
-			err = memfd_luo_lock(walk, folio);
-		if (!err) {
-			folio_unlock(folio);
-			index = folio_next_index(folio);
-			known = walk->what != MEMFD_LUO_ALL &&
-				kho_folio_is_preserved(folio);
-		}
-		if (err || known)
+		err = memfd_luo_lock(mapping, folio);
+		if (err)
+			break;
+		folio_unlock(folio);
+		if (walk->what != MEMFD_LUO_ALL && kho_folio_is_preserved(folio))
 			unpin_folio(folio);
 		else
 			walk->folios[nr++] = folio;
 	}
+	if (err) {
+		walk->index = i ? folio_next_index(walk->folios[i - 1]) : index;
+		unpin_folios(walk->folios + i, walk->nr - i);
+	}
 	walk->nr = nr;
-	if (err)
-		walk->index = index;
 	return err;
 }
 

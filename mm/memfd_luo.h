@@ -51,9 +51,10 @@ memfd_luo_it_next(struct memfd_luo_it *it)
 		return NULL;
 	it->left--;
 	if (it->i == MEMFD_LUO_RECORDS_PER_PAGE) {
+		if (it->page)
+			cond_resched();
 		it->page = kho_page_list_it_next(&it->pages);
 		it->i = 0;
-		cond_resched();
 	}
 	return &it->page[it->i++];
 }

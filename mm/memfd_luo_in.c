@@ -53,63 +53,80 @@
  * @records: its records, all of whose folios are ours
  * @it: the records whose folios are not in @file yet
  * @file: what the folios go into; NULL as long as nobody has asked for it
- * @folios: the next ones, charged, all of one zone and memory cgroup
- * @nr: how many they are
- * @next: the one that comes after them, or NULL
  * @nr_new: number of pages that are in @file but not accounted to it yet
+ * @next: the folio that comes after @folios, or NULL
+ * @nr: number of @folios
+ * @folios: the next ones, charged, all of one zone and memory cgroup; the only member
+ *	that is not initialised
  */
 struct memfd_luo_in {
 	struct memfd_luo_ser ser;
 	struct memfd_luo_records records;
 	struct memfd_luo_it it;
 	struct file *file;
-	struct folio *folios[MEMFD_LUO_BATCH];
-	unsigned int nr;
-	struct folio *next;
 	unsigned long nr_new;
+	struct folio *next;
+	unsigned int nr;
+	struct folio *folios[MEMFD_LUO_BATCH];
 };
 
 /* Those whose retrieve() could not go on, by the page frame of their descriptor. */
 static DEFINE_XARRAY(memfd_luo_begun);
 
-/*
- * The file that was begun with at @data, or a new one once all of it is checked; NULL
- * if it is unsound.
- */
-static struct memfd_luo_in *memfd_luo_open(u64 data)
+/* Put it aside until somebody tries again. */
+static void memfd_luo_put_aside(const struct memfd_luo_in *in, u64 data)
 {
-	struct memfd_luo_in *in;
+	xa_store(&memfd_luo_begun, PHYS_PFN(data),
+		 kmemdup(in, sizeof(*in), GFP_KERNEL | __GFP_NOFAIL),
+		 GFP_KERNEL | __GFP_NOFAIL);
+}
+
+/* Undo memfd_luo_put_aside(). False if nobody has begun with the file at @data. */
+static bool memfd_luo_take_up(struct memfd_luo_in *in, u64 data)
+{
+	struct memfd_luo_in *begun;
+
+	if (xa_empty(&memfd_luo_begun))
+		return false;
+	begun = xa_erase(&memfd_luo_begun, PHYS_PFN(data));
+	if (!begun)
+		return false;
+	*in = *begun;
+	kfree(begun);
+	return true;
+}
+
+/*
+ * Fill in @in: with the file that was begun with at @data, or with a new one once all
+ * of it is checked. False if it is unsound.
+ */
+static bool memfd_luo_open(struct memfd_luo_in *in, u64 data)
+{
+	struct folio *folio;
 	const char *why;
 
-	in = xa_erase(&memfd_luo_begun, PHYS_PFN(data));
-	if (in)
-		return in;
+	if (memfd_luo_take_up(in, data))
+		return true;
 
-	in = kzalloc(sizeof(*in), GFP_KERNEL | __GFP_NOFAIL);
+	memset(in, 0, offsetof(struct memfd_luo_in, folios));
 	why = "its descriptor is not preserved";
-	if (!data || kho_restorable_order(data))
+	folio = data ? kho_restore_folio(data) : NULL;
+	if (!folio)
 		goto refuse;
 	/* What is checked, and used, is the copy. */
-	in->ser = *(struct memfd_luo_ser *)phys_to_virt(data);
+	in->ser = *(struct memfd_luo_ser *)folio_address(folio);
 	why = memfd_luo_check(&in->ser, &in->records);
 	if (why)
 		goto refuse;
 
-	kho_restore_free(phys_to_virt(data));
+	folio_put(folio);
 	memfd_luo_it_init(&in->it, &in->records);
-	return in;
+	return true;
 
 refuse:
 	pr_warn("memfd at %#llx cannot be restored, %s: its memory stays reserved\n",
 		data, why);
-	kfree(in);
-	return NULL;
-}
-
-/* Put it aside until somebody tries again. */
-static void memfd_luo_put_aside(struct memfd_luo_in *in, u64 data)
-{
-	xa_store(&memfd_luo_begun, PHYS_PFN(data), in, GFP_KERNEL | __GFP_NOFAIL);
+	return false;
 }
 
 /* The folio of the next record, NULL at the end. Nobody has seen it yet. */
@@ -134,14 +151,12 @@ static struct folio *memfd_luo_next(struct memfd_luo_in *in)
 	return folio;
 }
 
-/* Free it and whatever of it is left; @in may be NULL. */
+/* Free whatever of it is left. */
 static void memfd_luo_discard(struct memfd_luo_in *in)
 {
 	struct folio *folio;
 	unsigned int i;
 
-	if (!in)
-		return;
 	for (i = 0; i < in->nr; i++)
 		folio_put(in->folios[i]);
 	if (in->next)
@@ -151,7 +166,6 @@ static void memfd_luo_discard(struct memfd_luo_in *in)
 	if (in->file)
 		fput(in->file);
 	kho_page_list_destroy(&in->records.list);
-	kfree(in);
 }
 
 /*
@@ -171,18 +185,22 @@ static bool memfd_luo_is_noexec(const struct memfd_luo_ser *ser)
 
 static struct file *memfd_luo_create(const struct memfd_luo_ser *ser)
 {
+	unsigned int flags = MFD_ALLOW_SEALING;
 	struct inode *inode;
 	struct file *file;
 	int err;
 
-	file = memfd_alloc_file(MEMFD_LUO_NAME, MFD_ALLOW_SEALING);
+	/* Most are not made to be sealed, and this is all there is to their seals. */
+	if (ser->seals == F_SEAL_SEAL)
+		flags = 0;
+	file = memfd_alloc_file(MEMFD_LUO_NAME, flags);
 	if (IS_ERR(file))
 		return file;
 	inode = file_inode(file);
 	if (memfd_luo_is_noexec(ser))
 		inode->i_mode &= ~0111;
 	/* While there is no page yet nothing has to be waited for. */
-	err = ser->seals ? memfd_add_seals(file, ser->seals) : 0;
+	err = flags && ser->seals ? memfd_add_seals(file, ser->seals) : 0;
 	if (err) {
 		fput(file);
 		return ERR_PTR(err);
@@ -326,8 +344,10 @@ static int memfd_luo_insert(struct memfd_luo_in *in)
 	if (nr)
 		memfd_luo_release(in, nr);
 	in->nr -= nr;
+	if (!in->nr)
+		return 0;
 	memmove(in->folios, in->folios + nr, in->nr * sizeof(*in->folios));
-	return in->nr ? -EINVAL : 0;
+	return -EINVAL;
 }
 
 /*
@@ -418,28 +438,32 @@ static int memfd_luo_make(struct memfd_luo_in *in)
 
 int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
 {
-	struct memfd_luo_in *in;
+	struct memfd_luo_in in __uninitialized;
 	int err;
 
-	in = memfd_luo_open(args->serialized_data);
-	if (!in)
+	if (!memfd_luo_open(&in, args->serialized_data))
 		return -EINVAL;
-	err = memfd_luo_make(in);
+	err = memfd_luo_make(&in);
 	if (liveupdate_error_is_transient(err)) {
-		memfd_luo_put_aside(in, args->serialized_data);
+		memfd_luo_put_aside(&in, args->serialized_data);
 		return err;
 	}
-	if (!err)
-		args->file = get_file(in->file);
-	else
+	if (!err) {
+		args->file = in.file;
+		in.file = NULL;
+	} else {
 		pr_warn("memfd at %#llx cannot be restored, error %d: it is lost\n",
 			args->serialized_data, err);
-	memfd_luo_discard(in);
+	}
+	memfd_luo_discard(&in);
 	return err;
 }
 
 void memfd_luo_finish(struct liveupdate_file_op_args *args)
 {
-	if (!args->retrieve_status)
-		memfd_luo_discard(memfd_luo_open(args->serialized_data));
+	struct memfd_luo_in in __uninitialized;
+
+	if (!args->retrieve_status &&
+	    memfd_luo_open(&in, args->serialized_data))
+		memfd_luo_discard(&in);
 }

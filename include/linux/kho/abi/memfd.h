@@ -53,7 +53,7 @@ struct memfd_luo_ser {
 	u32 flags;
 	u64 nr_folios;
 	struct kho_vmalloc folios;
-} __packed;
+} __packed __aligned(8);
 
 static_assert(sizeof(struct memfd_luo_ser) == 48);
 static_assert(offsetof(struct memfd_luo_ser, pos) == 0);
@@ -80,7 +80,7 @@ struct memfd_luo_folio_ser {
 	u64 pfn : 52;
 	u64 flags : 12;
 	u64 index;
-} __packed;
+} __packed __aligned(8);
 
 static_assert(sizeof(struct memfd_luo_folio_ser) == 16);
 static_assert(offsetof(struct memfd_luo_folio_ser, index) == 8);

@@ -46,6 +46,7 @@ typedef u64 __aligned_u64 __attribute__((aligned(8)));
 /* Compiler, bits and numbers */
 
 #define __packed		__attribute__((packed))
+#define __aligned(x)		__attribute__((aligned(x)))
 #define __noreturn		__attribute__((noreturn))
 #define __maybe_unused		__attribute__((unused))
 #define static_assert(expr, ...) _Static_assert(expr, #expr)
