@@ -30,6 +30,8 @@ APPEND = ["nokaslr", "norandmaps", "random.trust_bootloader=off"]
 LIMIT = 1200
 # What the gap of each update is held against.
 PLAIN = "kexec.plain.gap1"
+# How much more than one of n a thing may cost where there are several times n.
+GROWTH = 1.2
 
 
 def run_case(args, program, name, spec):
@@ -82,6 +84,19 @@ def beyond_bound(spec, figures, values):
             and value > spec.bound * values[base]]
 
 
+def beyond_aim(figures):
+    """What is to be said of figures that are over their aim, or grow with their number."""
+    values = {name: value for name, value, *_ in figures}
+    found = []
+    for name, value, _, base in figures:
+        aim = values.get(base, value)
+        if re.search(r"\.aim_\w+$", base) and value > aim:
+            found.append(f"{name} is {value:.1f}, its aim {aim:.1f}")
+        if re.sub(r"_\d+n$", "_n", name) == base and value > GROWTH * aim:
+            found.append(f"{name} is {value:.1f}, with more than {GROWTH} times {base}, {aim:.1f}")
+    return found
+
+
 def table(figures, wall):
     values = {name: value for name, value, *_ in figures}
     width = max([len(name) for name in values] + [10])
@@ -121,6 +136,7 @@ def main():
             raise SystemExit(f"bench: {program}.{name}: a benchmark has one processor")
         more, more_wall, trouble, folder = run_case(args, program, name, spec)
         trouble += beyond_bound(spec, more, values)
+        trouble += beyond_aim(more)
         values.update((figure, value) for figure, value, *_ in more)
         figures += more
         wall += more_wall
