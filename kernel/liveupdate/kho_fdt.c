@@ -39,8 +39,16 @@ static bool kho_fdt_name_valid(const char *name)
 	return true;
 }
 
-static bool kho_fdt_get_u64(const void *fdt, int node, const char *name,
-			    u64 *val)
+/**
+ * kho_fdt_get_u64 - read a property that is a number
+ * @fdt: a device tree; not trusted
+ * @node: the node
+ * @name: of the property
+ * @val: gets the number
+ *
+ * Return: false if there is no such property, or if it is of another size
+ */
+bool kho_fdt_get_u64(const void *fdt, int node, const char *name, u64 *val)
 {
 	const void *prop;
 	int len;

@@ -95,6 +95,7 @@ int kho_fdt_del(void *fdt, size_t size, u64 phys);
 
 int kho_fdt_check(const void *fdt, size_t size, phys_addr_t *map,
 		  struct kho_rejection *rej);
+bool kho_fdt_get_u64(const void *fdt, int node, const char *name, u64 *val);
 /* These three for an FDT that was checked, or that we made. */
 phys_addr_t kho_fdt_map(const void *fdt);
 int kho_fdt_find(const void *fdt, const char *name, u64 *phys, u64 *len);

@@ -11,7 +11,6 @@
 #include <linux/limits.h>
 #include <linux/string.h>
 #include <linux/types.h>
-#include <linux/unaligned.h>
 
 #include "kho_libs.h"
 
@@ -30,19 +29,6 @@ bool kho_regions_check(const void *fdt, size_t size)
 	       !(fdt_off_dt_struct(fdt) % FDT_TAGSIZE) &&
 	       fdt_totalsize(fdt) <= size &&
 	       !fdt_node_check_compatible(fdt, 0, MEMBLOCK_KHO_NODE_COMPATIBLE);
-}
-
-static bool kho_region_prop(const void *fdt, int node, const char *name,
-			    phys_addr_t *val)
-{
-	const void *prop;
-	int len;
-
-	prop = fdt_getprop(fdt, node, name, &len);
-	if (!prop || len != sizeof(*val))
-		return false;
-	*val = get_unaligned((const phys_addr_t *)prop);
-	return true;
 }
 
 /* They may share a page, but not a byte. */
@@ -89,9 +75,9 @@ unsigned int kho_regions_read(const void *fdt,
 		if (name && *name && strscpy(region->name, name) > 0 &&
 		    !fdt_node_check_compatible(fdt, node,
 					       RESERVE_MEM_KHO_NODE_COMPATIBLE) &&
-		    kho_region_prop(fdt, node, RESERVE_MEM_KHO_START_PROP_NAME,
+		    kho_fdt_get_u64(fdt, node, RESERVE_MEM_KHO_START_PROP_NAME,
 				    &region->start) &&
-		    kho_region_prop(fdt, node, RESERVE_MEM_KHO_SIZE_PROP_NAME,
+		    kho_fdt_get_u64(fdt, node, RESERVE_MEM_KHO_SIZE_PROP_NAME,
 				    &region->size) &&
 		    preserved(region->start, region->size, ctx) &&
 		    !kho_region_overlaps(region, regions, nr))
