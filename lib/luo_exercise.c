@@ -26,6 +26,7 @@
  *				the number of a session and of a file in it
  *	poke WHERE OFFSET VALUE [SESSION [FILE]]	the same, for any u64; see
  *				luo_exercise_mutate.c
+ *	forget FORMAT		what is known of the loaded image loses a format
  *
  * Callbacks that can fail: preserve freeze retrieve can_finish flb_preserve flb_freeze
  * flb_retrieve. Wrong order of callbacks, or wrong data, is an error in the kernel log.
@@ -776,6 +777,8 @@ static int ex_do(const char *text)
 	if (sscanf(text, "poke %39s %u %lli %u %u", word, &offset, &value,
 		   &session, &file) >= 3)
 		return ex_luo_poke(word, offset, value, session, file);
+	if (sscanf(text, "forget %39s", word) == 1)
+		return ex_luo_forget(word);
 	return -EINVAL;
 }
 

@@ -10,6 +10,8 @@
 int ex_luo_mutate(const char *name, unsigned int session, unsigned int file);
 int ex_luo_poke(const char *where, unsigned int offset, u64 value,
 		unsigned int session, unsigned int file);
+/* The same file: the loaded image does not read that format, as far as is known from now on. */
+int ex_luo_forget(const char *format);
 int ex_luo_mutations_show(struct seq_file *m, void *v);
 
 #endif /* LUO_EXERCISE_H */

@@ -22,6 +22,9 @@
  *	flb		its first entry
  *	timeline	when each phase of the update was
  *
+ * Not to the handover, and at once: what is known of the loaded image. To load it and to
+ * preserve files was right when that was done, so that the freeze alone can find out.
+ *
  * What cannot be done, for lack of a session for instance, is said in the log.
  *
  * Before that, at each kexec, damage asked for or not: an empty block in what LUO has
@@ -32,6 +35,7 @@
 
 #include <linux/array_size.h>
 #include <linux/bits.h>
+#include <linux/cleanup.h>
 #include <linux/err.h>
 #include <linux/init.h>
 #include <linux/io.h>
@@ -41,6 +45,7 @@
 #include <linux/kho/abi/memfd.h>
 #include <linux/kho/abi/timeline.h>
 #include <linux/liveupdate.h>
+#include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/printk.h>
 #include <linux/reboot.h>
@@ -48,6 +53,7 @@
 #include <linux/string.h>
 
 #include "../kernel/liveupdate/kho_internal.h"
+#include "../kernel/liveupdate/luo_gate.h"
 #include "luo_exercise.h"
 
 #define EX_NOT_RAM		BIT_ULL(45)
@@ -380,6 +386,26 @@ int ex_luo_poke(const char *where, unsigned int offset, u64 value,
 	field.where = i;
 	how.name = ex_where_str[i];
 	return ex_luo_add(&field, &how, session, file);
+}
+
+int ex_luo_forget(const char *format)
+{
+	size_t len = strlen(format) + 1;
+	struct luo_image *next;
+	char *at, *end;
+
+	guard(mutex)(&luo_images_lock);
+	next = luo_image_loaded();
+	if (!next || next->kind != LUO_IMAGE_TABLE)
+		return -ENODATA;
+	at = (char *)next->table.data;
+	for (end = at + next->table.size; at + len <= end; at++) {
+		if (memcmp(at, format, len))
+			continue;
+		*at = '!';
+		return 0;
+	}
+	return -ENOENT;
 }
 
 int ex_luo_mutations_show(struct seq_file *m, void *v)

@@ -175,6 +175,45 @@ static void at_preserve(struct lu_run *run)
 
 LU_TEST(at_preserve, BOTH, at_preserve);
 
+/* It was right when the image was loaded and when the files were preserved. */
+static void slipped(const char *format, const char *said)
+{
+	LU_EQ(load(IMAGE), 0);
+	luo_ex("forget %s", format);
+	luo_ex("clear");
+	LU_EQ(luo_try_jump(), -EPROTONOSUPPORT);
+	luo_ex_expect("");
+	LU_EQ(logged(said), 1);
+}
+
+static void at_reboot(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "s"), file = luo_ex_new(7);
+
+	luo_preserve(session, luo_memfd("m", 0, 8192, 1), 4);
+	luo_preserve(session, file, 5);
+	slipped("luo-exercise-v1",
+		"token 0x5 cannot go over: the loaded kernel does not read format luo-exercise-v1.");
+	slipped("memfd-v2",
+		"token 0x4 cannot go over: the loaded kernel does not read format memfd-v2.");
+	slipped("luo-exercise-flb-v1", "does not read format luo-exercise-flb-v1.");
+	slipped("luo-v5",
+		"session s cannot go over: the loaded kernel does not read format luo-v5.");
+	slipped("kho-v4",
+		"session s cannot go over: the loaded kernel does not read format kho-v4.");
+	/* What is not preserved does not count: the freeze begins. */
+	LU_EQ(load(IMAGE), 0);
+	luo_ex("forget memblock-v1");
+	luo_ex("clear");
+	luo_ex("fail freeze any %d", -EIO);
+	LU_EQ(luo_try_jump(), -EIO);
+	/* The session goes on. */
+	luo_preserve(session, luo_ex_new(8), 6);
+	(void)run;
+}
+
+LU_TEST(at_reboot, BOTH, at_reboot);
+
 static const char *without_table(void)
 {
 	static const char path[] = "/tmp/without";
