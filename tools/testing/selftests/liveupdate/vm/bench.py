@@ -93,7 +93,7 @@ def beyond_aim(figures):
         if re.search(r"\.aim_\w+$", base) and value > aim:
             found.append(f"{name} is {value:.1f}, its aim {aim:.1f}")
         if re.sub(r"_\d+n$", "_n", name) == base and value > GROWTH * aim:
-            found.append(f"{name} is {value:.1f}, with more than {GROWTH} times {base}, {aim:.1f}")
+            found.append(f"{name} is {value:.1f}, more than {GROWTH} times {base}, {aim:.1f}")
     return found
 
 
