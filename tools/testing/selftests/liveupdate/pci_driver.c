@@ -339,6 +339,29 @@ static void raise_all(const int *events)
 	}
 }
 
+/* Until it is killed. While it is frozen it is refused. */
+static pid_t reset_all_the_time(const char *bdf)
+{
+	pid_t pid = LU_OK(fork());
+	int err;
+
+	while (!pid) {
+		err = pci_try_set(bdf, "reset", "1");
+		if (err && err != -EBUSY)
+			_exit(1);
+	}
+	return pid;
+}
+
+static void stop_resetting(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	LU_EQ(waitpid(pid, &status, 0), pid);
+	LU_CHECK(WIFSIGNALED(status), "a reset failed");
+}
+
 struct card {
 	char bdf[PCI_BDF];
 	volatile uint32_t *reg;
@@ -385,6 +408,8 @@ static void freeze_fails(struct lu_run *run)
 	int session = pci_create("carry"), events[PCI_MAX], control, other;
 	struct card card;
 	char config[PCI_MAX][64];
+	pid_t resetting;
+	int seen = 0;
 
 	card = open_card(session);
 	control = pci_config(card.bdf, card.msix + 2, 2);
@@ -418,11 +443,27 @@ static void freeze_fails(struct lu_run *run)
 	luo_preserve(other, luo_ex_new(1), 1);
 	luo_ex("fail flb_freeze flb %d", -28);
 	LU_CHECK(reboot(RB_KEXEC) < 0 && errno == ENOSPC, "the update was not called off: %m");
-	luo_close(other);
 	check_called_off(&card, control, config);
 	raise_all(events);
 	check_history(edus.bdf[0], "prepare freeze unfreeze freeze " CALLED_OFF);
 	check_history(edus.bdf[2], "prepare freeze " CALLED_OFF);
+
+	/*
+	 * While somebody resets one of them: seen, or refused, but never both at a time. A
+	 * freeze that comes between two resets goes on to where the other one fails.
+	 */
+	resetting = reset_all_the_time(edus.bdf[1]);
+	for (int i = 0; i < 500 && seen < 3; i++) {
+		luo_ex("fail flb_freeze flb %d", -28);
+		LU_CHECK(reboot(RB_KEXEC) < 0 && (errno == EBUSY || errno == ENOSPC),
+			 "the update was not called off: %m");
+		seen += errno == EBUSY;
+	}
+	stop_resetting(resetting);
+	LU_EQ(seen, 3);
+	luo_close(other);
+	check_called_off(&card, control, config);
+	raise_all(events);
 
 	/* And once more, for good. */
 	(void)run;
