@@ -489,8 +489,13 @@ static void dropped_after(struct lu_run *run)
 	free = luo_free_memory() - free;
 	LU_CHECK(free > 98 << 10, "of 100 MiB only %lld KiB are free again", free);
 	luo_close(session);
+	/* Nor one that was begun with, as far as memory could be promised. */
 	session = luo_retrieve(dev, "dropped2");
 	free = luo_free_memory();
+	lu_write("/proc/sys/vm/overcommit_kbytes", "16384");
+	lu_write("/proc/sys/vm/overcommit_memory", "2");
+	LU_EQ(luo_try_take(session, 1), -ENOSPC);
+	lu_write("/proc/sys/vm/overcommit_memory", "0");
 	luo_close(session);
 	free = luo_free_memory() - free;
 	LU_CHECK(free > 98 << 10, "of 100 MiB only %lld KiB are free again", free);
