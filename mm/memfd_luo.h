@@ -60,8 +60,8 @@ memfd_luo_it_next(struct memfd_luo_it *it)
 }
 
 /* memfd_luo_check.c */
-const char *memfd_luo_check(const struct memfd_luo_ser *ser,
-			    struct memfd_luo_records *records);
+int memfd_luo_check(const struct memfd_luo_ser *ser,
+		    struct memfd_luo_records *records, const char **why);
 
 /* memfd_luo_in.c; contracts: struct liveupdate_file_ops */
 int memfd_luo_retrieve(struct liveupdate_file_op_args *args);

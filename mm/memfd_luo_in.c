@@ -6,7 +6,7 @@
  * descriptor and all of its records to be sound. retrieve() puts the folios into the
  * page cache of a new memfd. If it is short of something it keeps what it has, and goes
  * on from there the next time; finish() frees what nobody retrieved. A file that is not
- * sound costs one line in the log, and its memory.
+ * sound costs a line or two in the log, and its memory.
  *
  * Callers: memfd_luo.c hands both to the live update core, which calls them for one
  * file at a time. Two files may still lead to one descriptor, or to the same folios,
@@ -98,35 +98,37 @@ static bool memfd_luo_take_up(struct memfd_luo_in *in, u64 data)
 
 /*
  * Fill in @in: with the file that was begun with at @data, or with a new one once all
- * of it is checked. False if it is unsound.
+ * of it is checked. What is unsound is nobody's.
  */
-static bool memfd_luo_open(struct memfd_luo_in *in, u64 data)
+static int memfd_luo_open(struct memfd_luo_in *in, u64 data)
 {
 	struct folio *folio;
 	const char *why;
+	int err;
 
 	if (memfd_luo_take_up(in, data))
-		return true;
+		return 0;
 
 	memset(in, 0, offsetof(struct memfd_luo_in, folios));
 	why = "its descriptor is not preserved";
+	err = -EINVAL;
 	folio = data ? kho_restore_folio(data) : NULL;
-	if (!folio)
+	if (!folio || folio_test_large(folio))
 		goto refuse;
 	/* What is checked, and used, is the copy. */
 	in->ser = *(struct memfd_luo_ser *)folio_address(folio);
-	why = memfd_luo_check(&in->ser, &in->records);
-	if (why)
+	err = memfd_luo_check(&in->ser, &in->records, &why);
+	if (err)
 		goto refuse;
 
 	folio_put(folio);
 	memfd_luo_it_init(&in->it, &in->records);
-	return true;
+	return 0;
 
 refuse:
 	pr_warn("memfd at %#llx cannot be restored, %s: its memory stays reserved\n",
 		data, why);
-	return false;
+	return err;
 }
 
 /* The folio of the next record, NULL at the end. Nobody has seen it yet. */
@@ -441,8 +443,9 @@ int memfd_luo_retrieve(struct liveupdate_file_op_args *args)
 	struct memfd_luo_in in __uninitialized;
 	int err;
 
-	if (!memfd_luo_open(&in, args->serialized_data))
-		return -EINVAL;
+	err = memfd_luo_open(&in, args->serialized_data);
+	if (err)
+		return err;
 	err = memfd_luo_make(&in);
 	if (liveupdate_error_is_transient(err)) {
 		memfd_luo_put_aside(&in, args->serialized_data);
@@ -464,6 +467,6 @@ void memfd_luo_finish(struct liveupdate_file_op_args *args)
 	struct memfd_luo_in in __uninitialized;
 
 	if (!args->retrieve_status &&
-	    memfd_luo_open(&in, args->serialized_data))
+	    !memfd_luo_open(&in, args->serialized_data))
 		memfd_luo_discard(&in);
 }

@@ -7,7 +7,7 @@
  * vmalloc area (kexec_handover.h), one for each folio of the file. Each folio is
  * preserved as such; its order is the one it was preserved with.
  *
- * Everything is packed and in native (little endian) byte order, addresses are
+ * Everything is without padding and in native (little endian) byte order, addresses are
  * physical, 0 for none. Any change of a layout, a name or a meaning in this file
  * needs a new MEMFD_LUO_FH_COMPATIBLE. A kernel takes over exactly its own string.
  */

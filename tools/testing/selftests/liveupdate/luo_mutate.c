@@ -372,6 +372,8 @@ static void some(struct lu_run *run)
 LU_TEST(some_debug, "mem=1G flavour=debug timeout=200 append=nokaslr " LUO_ON, STAGES_8(some));
 
 #define UNKNOWN_SEAL	"0x40"
+/* A page frame that is never preserved. */
+#define NO_FOLIO	"1"
 
 /* Every field of what a memfd is described by, in the record, its chunk and its folios. */
 static const struct {
@@ -411,7 +413,7 @@ static const struct {
 	{ "chunk", 8, "-1" },
 	{ "chunk", 16, "0x1000" },
 	{ "folios", 0, "0" },			/* pfn */
-	{ "folios", 0, "1" },
+	{ "folios", 0, NO_FOLIO },
 	{ "folios", 0, "-1" },
 	{ "folios", 0, "0x0030000200000000" },
 	{ "folios", 8, "1" },			/* index, as of the next one */
@@ -468,6 +470,9 @@ static void poke_all(struct lu_run *run)
 				LU_EQ(err, -EINVAL);
 			if (n < nr && !strcmp(pokes[n].value, UNKNOWN_SEAL))
 				LU_EQ(err, -EOPNOTSUPP);
+			if (n < nr && !strcmp(pokes[n].where, "folios") &&
+			    !strcmp(pokes[n].value, NO_FOLIO) && !pokes[n].offset)
+				LU_EQ(err, -EIO);
 		}
 	}
 	if (run->stage + 1 == run->nr_stages) {

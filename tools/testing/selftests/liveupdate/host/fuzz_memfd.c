@@ -226,16 +226,19 @@ static unsigned int run(struct rng *rng)
 	struct memfd_luo_records records = { };
 	struct memfd_luo_ser ser;
 	const char *why;
+	int err;
 
 	make(rng, &ser);
 	for (i = 0; i < mutations; i++)
 		mutate(rng, &ser);
 	want = judge(&ser);
-	why = memfd_luo_check(&ser, &records);
-	if (want == SOUND || want == NO_FOLIOS)
-		FUZZ_ASSERT(!why);
-	else
-		FUZZ_ASSERT(why && !strcmp(why, reasons[want]));
+	err = memfd_luo_check(&ser, &records, &why);
+	if (want == SOUND || want == NO_FOLIOS) {
+		FUZZ_ASSERT(!err);
+	} else {
+		FUZZ_ASSERT(!strcmp(why, reasons[want]));
+		FUZZ_ASSERT(err == (want == NOT_PRESERVED ? -EIO : -EINVAL));
+	}
 	FUZZ_ASSERT((want == SOUND) == !!records.list.kv.first.phys);
 	if (want == SOUND) {
 		use(&ser, &records);
