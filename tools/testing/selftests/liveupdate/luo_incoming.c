@@ -276,6 +276,20 @@ static void life_after(struct lu_run *run)
 
 LU_TEST(life_cycle, MACHINE, life_before, life_after);
 
+/* What fdinfo says: all of @lines, and these words about the first file, or nothing. */
+static void check_fdinfo(int session, const char *lines, const char *file)
+{
+	char path[64], want[64];
+	const char *text;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", session);
+	text = lu_read(path);
+	LU_CHECK(strstr(text, lines), "no '%s' in: %s", lines, text);
+	snprintf(want, sizeof(want), "luo-file:\t0x0 memfd-v2 %s\n", file ?: "");
+	LU_CHECK(file ? !!strstr(text, want) : !strstr(text, "luo-file:"),
+		 "of the file it says: %s", text);
+}
+
 static void looks_before(struct lu_run *run)
 {
 	int dev = luo_open();
@@ -283,7 +297,8 @@ static void looks_before(struct lu_run *run)
 
 	memset(name, 'n', 63);
 	name[63] = '\0';
-	make(dev, name, 1);
+	check_fdinfo(make(dev, name, 1), "n\nluo-direction:\toutgoing\nluo-files:\t1\n",
+		     "preserved");
 	make(dev, "looks\t\001 \xff/..", 1);
 	luo_close(dev);
 	(void)run;
@@ -295,7 +310,6 @@ static void looks_after(struct lu_run *run)
 	char name[64], path[64], link[256], want[256];
 	int dev = luo_open(), session;
 	struct statfs fs;
-	const char *text;
 	ssize_t n;
 
 	memset(name, 'n', 63);
@@ -311,11 +325,13 @@ static void looks_after(struct lu_run *run)
 		LU_CHECK(!strcmp(link, want), "the link is %s", link);
 		LU_OK(fstatfs(session, &fs));
 		LU_EQ(fs.f_type, ANON_INODE_FS_MAGIC);
-		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", session);
-		text = lu_read(path);
-		LU_CHECK(strstr(text, "incoming"), "the direction is missing: %s", text);
-		LU_CHECK(strstr(text, "memfd-v2"), "the file is missing: %s", text);
+		check_fdinfo(session, "luo-direction:\tincoming\nluo-finished:\t0\n"
+			     "luo-damaged:\t0\nluo-files:\t1\n", "waiting");
+		luo_close(luo_take(session, 0));
+		check_fdinfo(session, "luo-finished:\t0\n", "retrieved");
 		luo_finish(session);
+		check_fdinfo(session, "luo-finished:\t1\nluo-damaged:\t0\nluo-files:\t0\n",
+			     NULL);
 		luo_close(session);
 	}
 	luo_close(dev);
