@@ -84,6 +84,7 @@ MODULE_PARM_DESC(unknown, "What to do with an image whose formats are not known:
  * @walk: number of the walk, for marks; 0 if it is about one file
  * @session: what is looked at
  * @file: the same; NULL if it is the session as such
+ * @device_format: of the last device that the walk has come to
  * @missing: number of formats that are missing so far
  */
 struct luo_gate {
@@ -91,6 +92,7 @@ struct luo_gate {
 	u64 walk;
 	const struct liveupdate_session *session;
 	const struct luo_file *file;
+	char device_format[LIVEUPDATE_FORMAT_NAME_LEN];
 	unsigned int missing;
 };
 
@@ -158,6 +160,18 @@ static void luo_gate_ask_flb(struct liveupdate_flb *flb, u64 required, void *arg
 		     flb->ops->owner, &flb->mark);
 }
 
+/* It has no mark; but the devices of one driver tend to be together. */
+static void luo_gate_ask_device(struct luo_gate *gate, const char *format,
+				const struct module *owner)
+{
+	if (gate->walk) {
+		if (!strcmp(gate->device_format, format))
+			return;
+		strscpy(gate->device_format, format);
+	}
+	luo_gate_ask(gate, LIVEUPDATE_FORMAT_DEVICE, format, 0, owner, NULL);
+}
+
 static void luo_gate_ask_file(struct luo_gate *gate, const struct luo_file *file,
 			      u64 flb_seq)
 {
@@ -168,8 +182,7 @@ static void luo_gate_ask_file(struct luo_gate *gate, const struct luo_file *file
 		     fh->ops->owner, &fh->mark);
 	luo_flb_for_each(fh, flb_seq, luo_gate_ask_flb, gate);
 	if (file->device_format)
-		luo_gate_ask(gate, LIVEUPDATE_FORMAT_DEVICE, file->device_format, 0,
-			     fh->ops->owner, NULL);
+		luo_gate_ask_device(gate, file->device_format, fh->ops->owner);
 	gate->file = NULL;
 }
 

@@ -172,7 +172,11 @@ static void next_lacks_format(struct lu_run *run)
 				  "100) is lost: the image does not read the format "
 				  "pci-lu-stub-v1, only pci-lu-stub-v9"), 4);
 	dev = luo_open();
+	/* One line for a format, not for a device. */
+	luo_preserve(session, fds[1], TOKEN + 1);
 	LU_EQ(lu_kexec_load("/tmp/lacks", lu_cmdline(), 0), -EPROTONOSUPPORT);
+	LU_EQ(formats_refused("lacks", TOKEN, "does not read format pci-lu-stub-v1"), 2);
+	LU_EQ(luo_log_count("does not read format pci-lu-stub-v1.", NULL, 0), 2);
 	formats_rename(&image, "pci-lu-stub-v9", "pci-lu-stub-v1");
 	formats_rename(&image, "pci-state-v1", "pci-state-v9");
 	formats_write(&image, "/tmp/lacks");
