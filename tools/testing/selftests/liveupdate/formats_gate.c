@@ -320,6 +320,30 @@ static void refuses_unknown(struct lu_run *run)
 
 LU_TEST(refuses_unknown, PROD "append=liveupdate.unknown=refuse", refuses_unknown);
 
+/* The image of a crash kernel takes nothing over: anything goes. */
+static void crash_image(struct lu_run *run)
+{
+	int session = luo_create(luo_open(), "s");
+
+	luo_preserve(session, luo_ex_new(7), 1);
+	lu_write(unknown_param, "refuse");
+	LU_EQ(lu_kexec_load(without_table(), "kho=off", KEXEC_FILE_ON_CRASH), 0);
+	LU_EQ(lu_kexec_load(renamed("luo-exercise-v1", "luo-exercise-v2"), "kho=off",
+			    KEXEC_FILE_ON_CRASH), 0);
+	LU_EQ(logged("cannot go over"), 0);
+	LU_EQ(logged("command line of the next kernel"), 0);
+	/* It is not the one that the update goes to. */
+	luo_preserve(session, luo_ex_new(8), 2);
+	LU_EQ(luo_try_jump(), -EINVAL);
+	LU_EQ(load(IMAGE), 0);
+	luo_ex("fail freeze any %d", -EIO);
+	LU_EQ(luo_try_jump(), -EIO);
+	(void)run;
+}
+
+LU_TEST(crash_image, "mem=1G own flavour=prod image=prod append=crashkernel=256M " LUO_ON,
+	crash_image);
+
 /* lu_cmdline() without @word, and with @more. */
 static const char *cmdline(const char *word, const char *more)
 {
