@@ -22,6 +22,7 @@
  *				registered at boot, with luo_exercise.variant= it is of
  *				another format
  *	flb get_outgoing, put_outgoing, get_incoming, put_incoming
+ *	flb required BITS	from its next preserve on, these features are required
  *	mutate NAME [SESSION [FILE]]	damage the handover just before the jump, by
  *				the number of a session and of a file in it
  *	poke WHERE OFFSET VALUE [SESSION [FILE]]	the same, for any u64; see
@@ -157,6 +158,7 @@ static unsigned int ex_nr_deps;
 
 /* What the FLB says about itself. */
 static bool ex_flb_frozen;
+static u64 ex_flb_required;
 
 #define EX_FLB_VALUE	U64_MAX
 
@@ -618,6 +620,7 @@ static int ex_flb_preserve(struct liveupdate_flb_op_args *argp)
 		return PTR_ERR(ser);
 	ser->magic = EX_MAGIC;
 	argp->data = virt_to_phys(ser);
+	argp->required = READ_ONCE(ex_flb_required);
 	argp->obj = ser;
 	return 0;
 }
@@ -736,7 +739,12 @@ static int ex_verb_fail(const char *text)
 static int ex_verb_flb(const char *verb)
 {
 	void *obj;
+	u64 bits;
 
+	if (sscanf(verb, "required %lli", &bits) == 1) {
+		WRITE_ONCE(ex_flb_required, bits);
+		return 0;
+	}
 	if (!strcmp(verb, "get_outgoing"))
 		return liveupdate_flb_get_outgoing(&ex_flb, &obj);
 	if (!strcmp(verb, "get_incoming"))

@@ -175,6 +175,45 @@ static void at_preserve(struct lu_run *run)
 
 LU_TEST(at_preserve, BOTH, at_preserve);
 
+/* The image at hand, whose kernel understands these features of the object of files. */
+static int load_with_features(uint64_t required)
+{
+	static const char path[] = "/tmp/features";
+	struct formats_image image = formats_read(IMAGE);
+
+	formats_find(&image, "luo-exercise-flb-v1")->required = required;
+	formats_write(&image, path);
+	free(image.data);
+	return load(path);
+}
+
+/* What has to be understood of an object that files depend on. */
+static void object_features(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "s"), file = luo_ex_new(7);
+
+	luo_ex("flb required 0x6");
+	luo_preserve(session, file, 5);
+	LU_EQ(load(IMAGE), -EPROTONOSUPPORT);
+	LU_EQ(formats_refused("s", 5, "lacks the features 0x6 of format luo-exercise-flb-v1"), 1);
+	LU_EQ(load_with_features(0xb), -EPROTONOSUPPORT);
+	LU_EQ(formats_refused("s", 5, "lacks the features 0x4 of format luo-exercise-flb-v1"), 1);
+	LU_EQ(load_with_features(0x7), 0);
+	luo_close(session);
+
+	LU_EQ(load(IMAGE), 0);
+	session = luo_create(dev, "s");
+	luo_ex("clear");
+	LU_EQ(luo_try_preserve(session, file, 5), -EPROTONOSUPPORT);
+	luo_ex_expect("flb_preserve,preserve 7,unpreserve 7,flb_unpreserve,");
+	LU_EQ(formats_refused("s", 5, "lacks the features 0x6 of format luo-exercise-flb-v1"), 2);
+	luo_ex("flb required 0");
+	luo_preserve(session, file, 5);
+	(void)run;
+}
+
+LU_TEST(object_features, PROD, object_features);
+
 /* It was right when the image was loaded and when the files were preserved. */
 static void slipped(const char *format, const char *said)
 {
