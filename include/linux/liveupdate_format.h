@@ -20,9 +20,9 @@
  *
  * A declaration in a module is not in the image: whether the next kernel has the
  * module cannot be told from its image. What is handed over by code of a module is
- * therefore not refused, but warned of, if the format is missing, see
- * liveupdate.unknown=. A driver that wants to be sure declares its formats in a
- * file that is built in whenever the module is built.
+ * therefore warned of, if the format is missing; with liveupdate.unknown=refuse it is
+ * refused. A driver that wants to be sure declares its formats in a file that is
+ * built in whenever the module is built.
  */
 #ifndef _LINUX_LIVEUPDATE_FORMAT_H
 #define _LINUX_LIVEUPDATE_FORMAT_H

@@ -12,8 +12,8 @@
  * format and the required features of each file and of each object that it depends
  * on, and the format of the state of the device that it stands for. A format of a
  * module that the loaded kernel does not have may be in a module there: nobody can
- * tell, which is said. Of an image without a table, or of kexec_load(), nothing is
- * known: liveupdate.unknown= decides.
+ * tell. Of an image without a table, or of kexec_load(), nothing is known at all. In
+ * both cases liveupdate.unknown= decides.
  *
  * The command line of the next kernel is looked at when it is loaded, and said what is
  * wrong with it. What would be lost by it is not preserved any more; the reboot refuses
@@ -144,7 +144,8 @@ static void luo_gate_ask(struct luo_gate *gate, enum liveupdate_format_kind kind
 		return;
 	if (mark && gate->walk)
 		mark->refused = true;
-	if (verdict == FORMAT_UNKNOWN && owner) {
+	if (verdict == FORMAT_UNKNOWN && owner &&
+	    READ_ONCE(luo_unknown) == LUO_UNKNOWN_WARN) {
 		pr_warn("session %*pE: it is not known whether the file with token %#llx can go over: the loaded kernel reads format %s with a module, or not at all\n",
 			luo_text_len(gate->session->name), gate->session->name,
 			gate->file->token, format);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <sys/syscall.h>
 
+#include "formats_common.h"
 #include "luo_common.h"
 
 #define MACHINE	"mem=1G " LUO_ON
@@ -393,12 +394,43 @@ static int remove_module(void)
 	return syscall(SYS_delete_module, MODULE, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static void preserve_of_module(int session, uint64_t token)
+static int try_preserve_of_module(int session, uint64_t token)
 {
 	int fd = LU_OK(open(MODULE_FILE, O_RDONLY | O_CLOEXEC));
+	int ret = luo_try_preserve(session, fd, token);
 
-	luo_preserve(session, fd, token);
 	luo_close(fd);
+	return ret;
+}
+
+static void preserve_of_module(int session, uint64_t token)
+{
+	LU_EQ(try_preserve_of_module(session, token), 0);
+}
+
+/* The image does not say what modules read: a word on each format, or a refusal. */
+static void load_without_module(int session)
+{
+	static const char unknown[] = "/sys/module/liveupdate/parameters/unknown";
+	static const char format[] = "does not read format liveupdate-module-v1";
+	static const char said[] = "luo: session module: it is not known whether the file with "
+				   "token 0x1 can go over: the loaded kernel reads format ";
+
+	LU_EQ(lu_kexec_load("/boot/bzImage", lu_cmdline(), 0), 0);
+	LU_EQ(luo_log_count("liveupdate-module-v1 with a module, or not at all", NULL, 0), 1);
+	LU_EQ(luo_log_count("liveupdate-module-flb-v1 with a module, or not at all", NULL, 0), 1);
+	LU_EQ(luo_log_count(said, NULL, 0), 2);
+	LU_EQ(luo_log_count("it is not known whether", NULL, 0), 2);
+
+	lu_write(unknown, "refuse");
+	LU_EQ(luo_try_jump(), -EPROTONOSUPPORT);
+	LU_EQ(formats_refused("module", 1, format), 1);
+	LU_EQ(luo_log_count("cannot go over", NULL, 0), 2);
+	LU_EQ(lu_kexec_load("/boot/bzImage", lu_cmdline(), 0), -EPROTONOSUPPORT);
+	LU_EQ(luo_log_count("cannot go over", NULL, 0), 4);
+	LU_EQ(try_preserve_of_module(session, 3), -EPROTONOSUPPORT);
+	LU_EQ(luo_log_count("it is not known whether", NULL, 0), 2);
+	lu_write(unknown, "warn");
 }
 
 static void module_before(struct lu_run *run)
@@ -419,6 +451,7 @@ static void module_before(struct lu_run *run)
 	preserve_of_module(session, 1);
 	preserve_of_module(session, 2);
 	LU_EQ(remove_module(), -EWOULDBLOCK);
+	load_without_module(session);
 	(void)run;
 }
 
