@@ -383,6 +383,27 @@ static void crash_image(struct lu_run *run)
 LU_TEST(crash_image, "mem=1G own flavour=prod image=prod append=crashkernel=256M " LUO_ON,
 	crash_image);
 
+/* Regions of reserve_mem= are lost, which refuses nothing, but is said. */
+static void reserve_mem(struct lu_run *run)
+{
+	static const char * const formats[] = { "kho-v4", "memblock-v1", "reserve-mem-v1" };
+	static const char said[] = "what is in reserve_mem= regions will not go over: the loaded "
+				   "kernel does not read the format";
+
+	LU_EQ(load(IMAGE), 0);
+	LU_EQ(logged(said), 0);
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		LU_EQ(load(renamed(formats[i], "another-v1")), 0);
+		LU_EQ(logged(said), (int)i + 1);
+	}
+	LU_EQ(load(renamed("memfd-v2", "another-v1")), 0);
+	LU_EQ(load(IMAGE), 0);
+	LU_EQ(logged(said), (int)ARRAY_LEN(formats));
+	(void)run;
+}
+
+LU_TEST(reserve_mem, PROD "append=reserve_mem=4K:4096:x", reserve_mem);
+
 /* lu_cmdline() without @word, and with @more. */
 static const char *cmdline(const char *word, const char *more)
 {
