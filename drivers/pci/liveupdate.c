@@ -28,8 +28,14 @@
 /* Protects which function is in which state, in both directions; see liveupdate.h */
 DEFINE_MUTEX(pci_lu_lock);
 
+/* What is understood, and may be written: of all records, in one word. */
+#define PCI_LU_REQUIRED		(PCI_STATE_HEAD_REQUIRED | \
+				 PCI_STATE_DEVICE_REQUIRED | \
+				 PCI_STATE_BRIDGE_REQUIRED)
+
 static int pci_lu_flb_preserve(struct liveupdate_flb_op_args *argp)
 {
+	argp->required = PCI_LU_REQUIRED;
 	return pci_lu_out_begin(&argp->data);
 }
 
@@ -78,7 +84,9 @@ static struct liveupdate_flb pci_lu_flb = {
 #define PCI_LU_ANY_FORMAT	"pci-"
 
 static_assert(sizeof(PCI_STATE_COMPATIBLE) <= LIVEUPDATE_FLB_COMPAT_LENGTH);
-liveupdate_format(pci_state, FLB, PCI_STATE_COMPATIBLE);
+liveupdate_format_features(pci_state, FLB, PCI_STATE_COMPATIBLE,
+			   LIVEUPDATE_FORMAT_READ | LIVEUPDATE_FORMAT_WRITE,
+			   PCI_LU_REQUIRED, 0);
 
 /**
  * pci_liveupdate_register - the files of this handler stand for PCI devices

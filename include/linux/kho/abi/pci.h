@@ -27,7 +27,10 @@
 /* "PCISTATE" */
 #define PCI_STATE_MAGIC		0x4554415453494350ULL
 
-/* Bits that this version knows; a head and a record have words of their own. */
+/*
+ * Bits that this version knows; a head and a record have words of their own. No bit
+ * is used in two of them: the table of formats has one word for all.
+ */
 #define PCI_STATE_HEAD_REQUIRED		0ULL
 #define PCI_STATE_DEVICE_REQUIRED	0ULL
 #define PCI_STATE_BRIDGE_REQUIRED	0ULL
