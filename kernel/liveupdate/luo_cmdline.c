@@ -26,7 +26,7 @@
  * such as assign-busses or realloc, does not move those that are preserved.
  */
 static const char * const luo_pci_words[] = {
-	"off", "conf1", "conf2", "nommconf",
+	"off", "conf1", "conf2", "nommconf", "noacpi",
 };
 
 /* Both kernels have to translate DMA in the same way. */
@@ -139,19 +139,35 @@ static void luo_cmdline_memory(struct luo_cmdline *line, const char *param,
 	}
 }
 
+static void luo_cmdline_loses_pci(struct luo_cmdline *line, const char *param,
+				  const char *val)
+{
+	const char *why = "PCI devices that are preserved would be lost";
+
+	luo_cmdline_found(line, param, val, why, true);
+}
+
 static void luo_cmdline_pci(struct luo_cmdline *line, const char *param,
 			    char *val)
 {
-	const char *word, *why;
+	const char *word;
 
 	if (!line->env->pci)
 		return;
 	while ((word = strsep(&val, ","))) {
 		if (match_string(luo_pci_words, ARRAY_SIZE(luo_pci_words), word) < 0)
 			continue;
-		why = "PCI devices that are preserved would be lost";
-		luo_cmdline_found(line, param, word, why, true);
+		luo_cmdline_loses_pci(line, param, word);
 	}
+}
+
+/* Without ACPI, host bridges and their configuration space are not found. */
+static void luo_cmdline_acpi(struct luo_cmdline *line, const char *param,
+			     const char *val)
+{
+	if (line->env->pci && !strcmp(val, "off") &&
+	    !luo_cmdline_has(line->env->own, param, val))
+		luo_cmdline_loses_pci(line, param, val);
 }
 
 static bool luo_is_iommu(const char *param)
@@ -194,6 +210,8 @@ static int luo_cmdline_param(struct luo_cmdline *line, const char *param,
 		luo_cmdline_memory(line, param, val);
 	else if (parameq(param, "pci") && val)
 		luo_cmdline_pci(line, param, val);
+	else if (parameq(param, "acpi") && val)
+		luo_cmdline_acpi(line, param, val);
 	else
 		luo_cmdline_iommu(line, param, val, line->env->own);
 	return 0;

@@ -124,17 +124,20 @@ static void devices(struct kunit *test)
 	struct luo_cmdline_env env = none;
 
 	/* Only if there is something to be lost. */
-	expect(test, none, "pci=off iommu=off intel_iommu=on", "", 0);
+	expect(test, none, "pci=off acpi=off iommu=off intel_iommu=on", "", 0);
 
 	env.pci = true;
 	expect(test, env, "pci=off", "pci=off;", 1);
 	expect(test, env, "pci", "", 0);
 	expect(test, env, "pci=noaer,conf1,x,nommconf", "pci=conf1;pci=nommconf;", 2);
+	expect(test, env, "pci=noacpi", "pci=noacpi;", 1);
 	expect(test, env, "pci=realloc,assign-busses", "", 0);
+	expect(test, env, "acpi=off", "acpi=off;", 1);
+	expect(test, env, "acpi acpi=force acpi=offline", "", 0);
 	expect(test, env, "iommu=off", "iommu=off;", 1);
 	expect(test, env, "intel_iommu=on intel-iommu=on", "intel_iommu=on;intel-iommu=on;", 2);
-	env.own = "iommu=pt intel_iommu=on";
-	expect(test, env, "intel_iommu=on iommu=pt", "", 0);
+	env.own = "acpi=off iommu=pt intel_iommu=on";
+	expect(test, env, "intel_iommu=on iommu=pt acpi=off", "", 0);
 	expect(test, env, "intel_iommu=on", "iommu=pt;", 1);
 	expect(test, env, "intel_iommu=off iommu=pt", "intel_iommu=off;intel_iommu=on;", 2);
 }

@@ -245,10 +245,26 @@ struct devices {
 	const char *other;	/* the command line to compare with */
 };
 
+static void not_reached(const struct devices *devices, const char *key, const char *value)
+{
+	find(devices->check, devices->level,
+	     "with %s=%s the next kernel does not reach preserved PCI devices as this one does, and they are lost; drop it from the command line",
+	     key, value);
+}
+
+static void check_acpi(void *arg, const char *key, const char *value)
+{
+	struct devices *devices = arg;
+
+	if (value && same_key(key, "acpi") && !strcmp(value, "off") &&
+	    !has(devices->other, key, value))
+		not_reached(devices, key, value);
+}
+
 static void check_pci(void *arg, const char *key, const char *value)
 {
 	static const char * const bad[] = {
-		"off", "conf1", "conf2", "nommconf",
+		"off", "conf1", "conf2", "nommconf", "noacpi",
 	};
 	struct devices *devices = arg;
 	char *word, *save;
@@ -259,9 +275,7 @@ static void check_pci(void *arg, const char *key, const char *value)
 	     word = strtok_r(NULL, ",", &save))
 		for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 			if (!strcmp(word, bad[i]))
-				find(devices->check, devices->level,
-				     "with pci=%s the next kernel does not reach preserved PCI devices as this one does, and they are lost; drop it from the command line",
-				     word);
+				not_reached(devices, key, word);
 }
 
 static void check_iommu(void *arg, const char *key, const char *value)
@@ -287,6 +301,7 @@ void check_cmdline(struct check *check, enum level devices)
 	check_switch(check, "kho", image && image->kho_on);
 	check_switch(check, "liveupdate", image && image->liveupdate_on);
 	walk(check->cmdline, check_memory, check);
+	walk(check->cmdline, check_acpi, &env);
 	walk(check->cmdline, check_pci, &env);
 	walk(check->cmdline, check_iommu, &env);
 	env.other = check->cmdline;

@@ -294,6 +294,8 @@ def test_check_the_command_line():
             (image, ON + ' memmap=64M$1G', 'unknown', 'memmap=64M$1G may take memory away'),
             # Whether a device is preserved cannot be seen here.
             (image, ON + ' pci=nocrs,nommconf', 'unknown', 'pci=nommconf the next kernel does not'),
+            (image, ON + ' acpi=off', 'unknown', 'acpi=off the next kernel does not'),
+            (image, ON + ' pci=noacpi', 'unknown', 'pci=noacpi the next kernel does not'),
             (image, ON + ' intel-iommu=off', 'unknown', 'intel_iommu=off is on one of the two'),
             (image, ON + ' memmap=1M@4K', 'yes', 'kho is on'),
             (image, 'kho=on bootconfig', 'no', 'liveupdate=on is missing'),

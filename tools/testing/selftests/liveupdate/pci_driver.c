@@ -122,7 +122,7 @@ static int load_with(const char *more)
 /* Command lines with which devices do not survive. */
 static void next_loses_devices(int dev)
 {
-	static const char * const words[] = { "pci=nommconf", "iommu=pt" };
+	static const char * const words[] = { "pci=nommconf", "acpi=off", "iommu=pt" };
 	int session = luo_create(dev, "loses");
 	char text[128];
 
