@@ -6,10 +6,14 @@
 # Each file in patches/series is one commit: its message ("Subject:" and the text up
 # to the line "---"), then "Adds: PATTERN" lines that name the files of ours
 # which come with it, then the diff of existing files. A file of ours belongs to the first
-# topic that names it and must belong to one.
+# topic that names it and must belong to one. Its author is who signed it off first, whoever exports it.
 
 topic_message() { # PATCH
 	sed -n '/^---$/q; /^diff --git /q; p' "$LU_TOP/patches/$1" | sed '1s/^Subject: *\(\[PATCH[^]]*\] *\)\?//'
+}
+
+topic_author() { # PATCH
+	topic_message "$1" | awk 'sub(/^Signed-off-by: */, "") && /^[^ <][^<]* <[^>]+>/ && !n++'
 }
 
 topic_adds() { # PATCH
@@ -18,7 +22,7 @@ topic_adds() { # PATCH
 
 # Commits the series on top of base in the tree's git, prints the last commit.
 commit_series() {
-	local index left mine patch pattern f commit date mode
+	local index left mine patch pattern f commit date mode author mail
 
 	index=$(mktemp -u "$LU_OUT/.index.XXXXXX")
 	left=$LU_OUT/.series.left
@@ -56,8 +60,15 @@ commit_series() {
 			LC_ALL=C comm -23 "$left" "$mine" > "$left.new"
 			mv -- "$left.new" "$left"
 		done < <(topic_adds "$patch")
-		commit=$(topic_message "$patch" | GIT_AUTHOR_NAME=$(git -C "$LU_TOP" config user.name) \
-			GIT_AUTHOR_EMAIL=$(git -C "$LU_TOP" config user.email) GIT_AUTHOR_DATE=$date \
+		author=$(topic_author "$patch")
+		[ -n "$author" ] || {
+			rm -f -- "$index"
+			die "patches/$patch: has no 'Signed-off-by: NAME <MAIL>' line; add its author's"
+		}
+		mail=${author##*<}
+		mail=${mail%%>*}
+		commit=$(topic_message "$patch" | GIT_AUTHOR_NAME=${author% <*} \
+			GIT_AUTHOR_EMAIL=$mail GIT_AUTHOR_DATE=$date \
 			GIT_COMMITTER_NAME=lu GIT_COMMITTER_EMAIL=lu@localhost GIT_COMMITTER_DATE=$date \
 			tree_git commit-tree -p "$commit" "$(GIT_INDEX_FILE=$index tree_git write-tree)")
 	done
@@ -89,7 +100,7 @@ export_series() { # DIR
 		{ print }' "$dir/0000-cover-letter.patch" > "$dir/.cover"
 	{
 		sed -n 1p "$dir/.cover"
-		printf 'From: %s <%s>\n' "$(git -C "$LU_TOP" config user.name)" "$(git -C "$LU_TOP" config user.email)"
+		tree_git log -1 --format='From: %an <%ae>' "$last"
 		sed 1d "$dir/.cover"
 	} > "$dir/0000-cover-letter.patch"
 	rm -f -- "$dir/.cover"

@@ -40,6 +40,8 @@ make_copy() { # FOLDER
 		Subject: kernel: add what is ours
 
 		For a test.
+
+		Signed-off-by: An Author <author@localhost>
 		---
 		Adds: kernel/ours*
 		Adds: MAINTAINERS
@@ -215,6 +217,30 @@ test_git_am_takes_it() {
 	(cd "$work/am" && git init -q && git add -A && git -c user.name=x -c user.email=x@y commit -qm x &&
 		git -c user.name=x -c user.email=x@y am -q "$work/mbox"/0001-*.patch) || return
 	cmp "$work/am/kernel/a.c" "$work/copy/build/linux/kernel/a.c" && [ -f "$work/am/kernel/ours.c" ]
+}
+
+# A patch is its author's, whoever exports it, if git knows of nobody at all.
+test_series_without_an_identity() {
+	local rc=0
+
+	git -C "$work/copy" config --remove-section user
+	rm -rf -- "$work/copy/build"
+	mkdir -p "$work/home"
+	HOME=$work/home XDG_CONFIG_HOME=$work/home GIT_CONFIG_SYSTEM=/dev/null works series "$work/mbox" || rc=1
+	git -C "$work/copy" config user.name tester
+	git -C "$work/copy" config user.email tester@localhost
+	[ "$(sed -n 's/^From: //p' "$work/mbox"/*.patch | sort -u)" = "An Author <author@localhost>" ] ||
+		fail "not the author's: $(grep '^From: ' "$work/mbox"/*.patch)" || return
+	return "$rc"
+}
+
+test_author_is_missing() {
+	local rc=0
+
+	sed -i '/^Signed-off-by/d' "$work/copy/patches/0001-ours.patch"
+	refuses "patches/0001-ours.patch: has no 'Signed-off-by" series "$work/mbox" && nothing_left || rc=1
+	git -C "$work/copy" checkout -q patches
+	return "$rc"
 }
 
 test_missing_packages_are_named() {
