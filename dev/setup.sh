@@ -55,6 +55,8 @@ need_packages() {
 		say "LU_NO_INSTALL is set; install them with: apt-get install --no-install-recommends ${missing[*]}"
 		exit 1
 	fi
+	# A step has no terminal: here sudo can ask for a password, and a refusal is seen.
+	(as_root true) || die "cannot become root to install them; run ./lu as root, or: apt-get install --no-install-recommends ${missing[*]}"
 	if ! apt-cache show "${missing[@]}" > /dev/null 2>&1; then
 		step "asking apt what there is" "$log" '^(Get|Hit)' 0 as_root apt-get update ||
 			say "apt-get update failed (log: build/logs/apt.log); trying with the lists that are here"

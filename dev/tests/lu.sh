@@ -253,6 +253,25 @@ test_missing_packages_are_named() {
 		grep -q 'missing: .*flex.* qemu-system-x86 .*debootstrap' "$work/out"
 }
 
+fake() { # NAME BODY: a program in $work/fake
+	mkdir -p "$work/fake"
+	printf '#!/bin/sh\n%s\n' "$2" > "$work/fake/$1"
+	chmod +x "$work/fake/$1"
+}
+
+# Who is not root is asked by sudo before anything runs out of sight.
+test_packages_through_sudo() {
+	fake id 'echo 1000'
+	fake dpkg-query 'exit 1'
+	fake apt-cache 'exit 0'
+	fake apt-get "echo \"\$@\" > '$work/apt-get'"
+	fake sudo 'echo "sudo: a password is required" >&2; exit 1'
+	PATH=$work/fake:$PATH refuses "cannot become root to install them" series "$work/mbox" &&
+		grep -qxF 'sudo: a password is required' "$work/out" && [ ! -e "$work/apt-get" ] || return
+	fake sudo 'shift; exec "$@"'
+	PATH=$work/fake:$PATH works series "$work/mbox" && grep -q '^install -y .* flex' "$work/apt-get"
+}
+
 test_dropped_symbol() {
 	# Needs a real tree; ./lu check has made it.
 	local out=$work/config
