@@ -272,6 +272,19 @@ test_packages_through_sudo() {
 	PATH=$work/fake:$PATH works series "$work/mbox" && grep -q '^install -y .* flex' "$work/apt-get"
 }
 
+test_clean() {
+	works series "$work/mbox" && works clean && [ ! -e "$work/copy/build" ] &&
+		works clean && works series "$work/mbox" || return
+	# Files of root's, which another user cannot remove.
+	fake id 'echo 1000'
+	fake rm 'exit 1'
+	fake sudo "PATH=$PATH; shift; exec \"\$@\""
+	PATH=$work/fake:$PATH works clean && [ ! -e "$work/copy/build" ] || return
+	works series "$work/mbox" || return
+	fake sudo 'echo "sudo: a password is required" >&2; exit 1'
+	PATH=$work/fake:$PATH refuses "sudo: a password is required" clean
+}
+
 test_dropped_symbol() {
 	# Needs a real tree; ./lu check has made it.
 	local out=$work/config
