@@ -10,10 +10,13 @@ host_tests() {
 	find "$LU_DEV/tests" -name '*.sh' -type f -perm -u+x 2> /dev/null | sort
 }
 
-# The names of our KUnit suites, with commas between.
-kunit_suites() {
-	(cd "$LU_TOP" && overlay_files | grep '_kunit\.c$' | xargs -r -d '\n' grep -h -A 2 'struct kunit_suite') |
-		sed -n 's/.*\.name = "\(.*\)".*/\1/p' | paste -sd, -
+# Our KUnit suites and their cases, as SUITE and SUITE.CASE, with commas between.
+kunit_names() {
+	(cd "$LU_TOP" && overlay_files | grep '_kunit\.c$' | xargs -r -d '\n' cat) |
+		sed -n -e 's/.*KUNIT_CASE[A-Z_]*(\(\w*\).*/case \1/p' \
+			-e '/struct kunit_suite/,/};/s/.*\.name = "\(.*\)".*/suite \1/p' |
+		awk '$1 == "case" { cases[n++] = $2 }
+			$1 == "suite" { print $2; while (n) print $2 "." cases[--n] }' | paste -sd, -
 }
 
 cmd_check() {
@@ -43,7 +46,7 @@ cmd_check() {
 		args+=(--host "$f")
 	done < <(host_tests)
 	args+=(--programs "$LU_PROGRAMS" --logs "$LU_LOGS/check" --jobs "$LU_JOBS"
-		--kunit "debug=$(kunit_suites)")
+		--kunit "debug=$(kunit_names)")
 	if [[ " ${args[*]} " == *" --list "* ]]; then
 		"$LU_TESTS/vm/run.py" "${args[@]}" -- "${patterns[@]}"
 		return 0

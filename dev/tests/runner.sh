@@ -101,6 +101,41 @@ test_nothing_at_all() {
 	ends_with 1 '0 passed, 0 failed'
 }
 
+# What there is to do for these patterns.
+names() { # WANTED --list|--needs PATTERN...
+	local wanted=$1 got
+	shift
+
+	got=$("$vm/run.py" --programs "$work/programs" --logs "$work/logs" "${hosts[@]}" \
+		--kunit debug=suite,suite.parses "$@" | paste -sd' ')
+	[ "$got" = "$wanted" ] || fail "$*: '$got', not '$wanted'"
+}
+
+test_a_pattern() {
+	local part
+
+	host good 'printf "1..2\nok 1 first [a]\nok 2 second\n"'
+	host other 'printf "1..1\nok 1 first\n"'
+	names 'kunit@debug host.good host.other' --list && names 'host.good' --list good || return
+	names 'host.good' --list 'host.good.first [a]' && names 'host.other' --list 'o*r' || return
+	for part in suite parses suite.parses kunit.suite.parses@debug kunit.log_is_clean@debug; do
+		names kunit@debug --list "$part" || return
+	done
+	hosts+=(host.good.second)
+	ends_with 0 '3 passed, 0 failed' 'ok 1 host.good.first [a]' 'ok 2 host.good.second'
+	hosts[-1]=host.good.x
+	hosts+=(host.goo.first)
+	ends_with 0 '3 passed, 0 failed'
+	hosts=("${hosts[@]:0:4}" host.nosuch.first)
+	ends_with 1 '0 passed, 0 failed' '# no test matches host.nosuch.first; ./lu check -l lists them'
+}
+
+test_needed_kernels() {
+	host good 'printf "1..1\nok 1 first\n"'
+	names prod --needs host.good && names debug --needs kunit && names 'prod debug' --needs &&
+		names '' --needs nosuch
+}
+
 # Results and trouble that are found in a KUnit log, which is on stdin.
 kunit() {
 	PYTHONPATH=$vm python3 -c '

@@ -10,7 +10,8 @@ Cases that need no machine of their own and agree on its shape share one. KTAP o
 stdout, one test a case, and "N passed, N failed" as the last line.
 
 A case is named PROGRAM.CASE@FLAVOUR, a KUnit case kunit.SUITE.CASE@FLAVOUR, a host
-test host.FILE.NAME. PATTERN is a shell pattern for a part of the name.
+test host.FILE.NAME. PATTERN is a shell pattern for a part of the name; of a host test
+whose name it is, all of the file runs.
 """
 
 import argparse
@@ -127,7 +128,16 @@ class Runner:
 
     def wanted(self, name):
         return not self.args.pattern or any(
-            fnmatch.fnmatchcase(name, f"*{p}*") for p in self.args.pattern)
+            p in name or fnmatch.fnmatchcase(name, f"*{p}*") for p in self.args.pattern)
+
+    def wanted_host(self, path):
+        name = f"host.{os.path.basename(path).partition('.')[0]}"
+        return self.wanted(name) or any(p.startswith(name + ".") for p in self.args.pattern)
+
+    def wanted_kunit(self, case, flavour):
+        suite = case.partition(".")[0]
+        return any(self.wanted(name) for name in (
+            f"kunit.{case}@{flavour}", f"kunit.{suite}@{flavour}", f"kunit@{flavour}"))
 
     def cases(self):
         found = []
@@ -145,11 +155,10 @@ class Runner:
         return found
 
     def kunit_flavours(self):
-        """KUnit's cases are known only once they ran, but the suites are."""
         for kunit in self.args.kunit:
-            flavour, _, suites = kunit.partition("=")
+            flavour, _, names = kunit.partition("=")
             if any("kunit" in p for p in self.args.pattern) or any(
-                    self.wanted(f"kunit.{suite}@{flavour}") for suite in suites.split(",")):
+                    self.wanted_kunit(name, flavour) for name in names.split(",")):
                 yield flavour
 
     def accelerator(self, flavour):
@@ -284,13 +293,11 @@ class Runner:
             trouble.append(f"ended by the time limit of {limit:.0f} s")
         trouble += [line for _, line in kernellog.reports(log)]
         for name, status in results:
-            name = f"kunit.{name}@{flavour}"
-            if self.wanted(name):
-                self.report.case(name, {"not ok": "fail"}.get(status, status),
+            if self.wanted_kunit(name, flavour):
+                self.report.case(f"kunit.{name}@{flavour}", {"not ok": "fail"}.get(status, status),
                                  f"see {folder}/console.log")
-        name = f"kunit.log_is_clean@{flavour}"
-        if self.wanted(name):
-            self.report.case(name, "fail" if trouble else "ok", "; ".join(trouble),
+        if self.wanted_kunit("log_is_clean", flavour):
+            self.report.case(f"kunit.log_is_clean@{flavour}", "fail" if trouble else "ok", "; ".join(trouble),
                              details=[f"  logs: {folder}"] if trouble else [])
 
     def run_host(self, path):
@@ -344,11 +351,11 @@ class Runner:
 
     def run(self):
         cases = self.cases()
-        hosts = [h for h in self.args.host
-                 if self.wanted(f"host.{os.path.basename(h).partition('.')[0]}")]
+        hosts = [h for h in self.args.host if self.wanted_host(h)]
         kunit = list(self.kunit_flavours())
         if self.args.needs:
-            for name in sorted({c.flavour for c in cases} | set(kunit) |
+            # A host test may boot the kernel that is built as ever.
+            for name in sorted({c.flavour for c in cases} | set(kunit) | {"prod" for _ in hosts} |
                                {i for c in cases for i in c.spec.image}, reverse=True):
                 print(name)
             return 0
@@ -379,8 +386,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--programs", required=True, help="the folder with the test programs")
     parser.add_argument("--image", action="append", default=[], metavar="FLAVOUR=BZIMAGE")
-    parser.add_argument("--kunit", action="append", default=[], metavar="FLAVOUR=SUITE,...",
-                        help="that kernel has these KUnit suites of ours")
+    parser.add_argument("--kunit", action="append", default=[], metavar="FLAVOUR=NAME,...",
+                        help="that kernel has these KUnit suites of ours: SUITE or SUITE.CASE")
     parser.add_argument("--host", action="append", default=[], metavar="FILE",
                         help="an executable that prints KTAP")
     parser.add_argument("--logs", required=True)
