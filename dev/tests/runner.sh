@@ -35,11 +35,18 @@ host() { # NAME BODY: a host test that is this script
 
 # What the runner makes of them: its exit status, its last line, and a line in its output.
 ends_with() { # STATUS LAST [LINE...]
-	local status=$1 last=$2 line rc=0
+	local status=$1 last=$2 rc=0
 	shift 2
 
 	"$vm/run.py" --programs "$work/programs" --logs "$work/logs" --jobs 1 "${hosts[@]}" \
 		> "$work/out" 2>&1 || rc=$?
+	judge "$rc" "$status" "$last" "$@"
+}
+
+judge() { # RC STATUS LAST [LINE...]
+	local rc=$1 status=$2 last=$3 line
+	shift 3
+
 	if [ "$rc" -eq "$status" ] && [ "$(tail -n 1 "$work/out")" = "$last" ]; then
 		for line; do
 			grep -qxF -- "$line" "$work/out" || break
@@ -59,7 +66,40 @@ test_a_success() {
 test_a_failure() {
 	host bad 'printf "1..2\nok 1 first\n# because\nnot ok 2 second\n"; exit 1'
 	host good 'printf "1..1\nok 1 first\n"'
-	ends_with 1 '3 passed, 1 failed' 'not ok 2 host.bad.second' '#   # because' 'ok 3 host.good.first'
+	ends_with 1 '3 passed, 1 failed' 'not ok 2 host.bad.second' '#   # because' \
+		"#   logs: $work/logs/host.bad" 'ok 3 host.good.first'
+}
+
+# The same of KUnit, whose log is on stdin, without a machine.
+kunit_ends_with() { # STATUS LAST LINE...
+	local status=$1 last=$2 rc=0
+	shift 2
+
+	PYTHONPATH=$vm python3 -c '
+import argparse, sys, run
+runner = object.__new__(run.Runner)
+runner.args = argparse.Namespace(pattern=[], logs="logs")
+runner.report = run.Report(0)
+log = sys.stdin.read().splitlines()
+runner.boot = lambda *_: (False, 60, log)
+runner.run_kunit("debug")
+sys.exit(runner.report.close())' > "$work/out" 2>&1 || rc=$?
+	judge "$rc" "$status" "$last" "$@"
+}
+
+test_a_kunit_failure() {
+	kunit_ends_with 1 '2 passed, 1 failed' 'ok 1 kunit.one.a@debug' '#   |     # b: EXPECTATION FAILED at x.c:7' \
+		'# kunit.one.b@debug: see logs/kunit@debug/console.log' 'not ok 2 kunit.one.b@debug' <<-'LOG' || return
+		1..1
+		    # Subtest: one
+		    1..2
+		    # a: all is well
+		    ok 1 a
+		    # b: EXPECTATION FAILED at x.c:7
+		    not ok 2 b
+		not ok 1 one
+	LOG
+	! grep 'all is well' "$work/out"
 }
 
 test_a_failure_that_exits_well() {
@@ -141,7 +181,7 @@ kunit() {
 	PYTHONPATH=$vm python3 -c '
 import sys, kernellog
 results, trouble = kernellog.kunit_results(sys.stdin.read().splitlines())
-print("; ".join([" ".join(r) for r in results] + trouble))'
+print("; ".join([" ".join(r[:2]) for r in results] + trouble))'
 }
 
 finds() { # RESULT

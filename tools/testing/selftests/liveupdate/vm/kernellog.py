@@ -40,11 +40,12 @@ def reports(log, expected=()):
 
 
 def kunit_results(log):
-    """(name, "ok"|"not ok"|"skip") of each case in a KTAP log, and what is wrong with it."""
+    """(name, "ok"|"not ok"|"skip", index of its verdict, of its first line) of each case in a
+    KTAP log, and what is wrong with the log."""
     results, trouble, path = [], [], []
     plan = cases = None
-    seen = reported = first = 0
-    for line in log:
+    seen = reported = first = since = 0
+    for at, line in enumerate(log):
         match = re.match(r"( *)(KTAP version|# Subtest: (.*)|1\.\.(\d+)$|(ok|not ok) \d+ (.*))", line)
         if not match:
             continue
@@ -64,13 +65,14 @@ def kunit_results(log):
                 seen += 1
                 if cases is not None and reported != cases:
                     trouble.append(f"{name} planned {cases} cases and reported {reported}")
-                elif status == "not ok" and all(s != "not ok" for _, s in results[first:]):
+                elif status == "not ok" and all(r[1] != "not ok" for r in results[first:]):
                     trouble.append(f"{name} failed, but none of its cases")
                 path, cases, reported, first = [], None, 0, len(results)
             elif depth == len(path) - 1 and path[-1] == name:
                 path = path[:depth]
             else:
-                results.append((".".join(path[:depth] + [name]), status))
+                results.append((".".join(path[:depth] + [name]), status, at, since))
+            since = at + 1
     if plan is None:
         trouble.append("no KUnit plan in the log")
     elif seen != plan:

@@ -292,10 +292,12 @@ class Runner:
         if timed_out:
             trouble.append(f"ended by the time limit of {limit:.0f} s")
         trouble += [line for _, line in kernellog.reports(log)]
-        for name, status in results:
+        for name, status, at, since in results:
+            details = [f"  | {line}" for line in log[max(since, at - TAIL):at]]
             if self.wanted_kunit(name, flavour):
                 self.report.case(f"kunit.{name}@{flavour}", {"not ok": "fail"}.get(status, status),
-                                 f"see {folder}/console.log")
+                                 f"see {folder}/console.log",
+                                 details=details if status == "not ok" else [])
         if self.wanted_kunit("log_is_clean", flavour):
             self.report.case(f"kunit.log_is_clean@{flavour}", "fail" if trouble else "ok", "; ".join(trouble),
                              details=[f"  logs: {folder}"] if trouble else [])
@@ -325,8 +327,9 @@ class Runner:
                 "ok" if match[1] == "ok" else "fail")
             failed += verdict == "fail"
             seen += 1
+            details = [f"  {s}" for s in since[-TAIL:]] + [f"  logs: {log}"]
             self.report.case(f"host.{name}.{case}", verdict, directive.removeprefix("SKIP").lstrip(),
-                             details=[f"  {s}" for s in since[-TAIL:]] if verdict == "fail" else [])
+                             details=details if verdict == "fail" else [])
             since = []
         trouble = f"exit status {status}" if status else (
             "no KTAP plan" if not plans else
