@@ -108,8 +108,9 @@ class Report:
     def close(self):
         for name in self.failed:
             print(f"# failed: {name}")
-        skipped = f", {self.count['skip']} skipped" if self.count["skip"] else ""
-        print(f"{self.count['ok']} passed, {self.count['fail']} failed{skipped}")
+        if self.count["skip"]:
+            print(f"# {self.count['skip']} skipped")
+        print(f"{self.count['ok']} passed, {self.count['fail']} failed")
         return 1 if self.count["fail"] or not self.number else 0
 
 
