@@ -137,6 +137,16 @@ test_a_skip() {
 	ends_with 0 '1 passed, 0 failed' '# 2 skipped' 'ok 1 host.good.first # SKIP no such thing here'
 }
 
+test_a_hang() {
+	host bad "trap : TERM; echo 'ok 1 first'; sleep 1000; sh -c 'echo \$\$ > $work/pid; exec sleep 1000'; sleep 1000"
+	host good 'printf "1..1\nok 1 first\n"'
+	hosts+=(--host-limit 2)
+	ends_with 1 '3 passed, 1 failed' '# host.bad: ended by the time limit of 2 s' \
+		"#   logs: $work/logs/host.bad" 'not ok 2 host.bad' 'ok 3 host.good.first' || return
+	[ -s "$work/pid" ] || fail "its second child did not start" || return
+	! grep -qs sleep "/proc/$(cat "$work/pid")/cmdline" || fail "a child of it is left"
+}
+
 test_nothing_at_all() {
 	ends_with 1 '0 passed, 0 failed'
 }

@@ -16,11 +16,14 @@ whose name it is, all of the file runs.
 
 import argparse
 import concurrent.futures
+import contextlib
 import fnmatch
+import glob
 import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +40,29 @@ CROWD = 4
 # What KUnit needs on the command line: else the suites have nothing to test.
 KUNIT = ["kunit.enable=1", "kho=on", "liveupdate=on"]
 TAIL = 15
+
+
+def family(pid):
+    """A process and those below it. They have no process group of their own: so ^C reaches
+    them, and sudo the terminal."""
+    found = [pid]
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as f:
+            for child in f.read().split():
+                found += family(int(child))
+    return found
+
+
+def end(process):
+    pids = set()
+    for number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, None)):
+        if process.poll() is None:
+            pids.update(family(process.pid))
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
 
 
 class Case:
@@ -300,8 +326,8 @@ class Runner:
                                  f"see {folder}/console.log",
                                  details=details if status == "not ok" else [])
         if self.wanted_kunit("log_is_clean", flavour):
-            self.report.case(f"kunit.log_is_clean@{flavour}", "fail" if trouble else "ok", "; ".join(trouble),
-                             details=[f"  logs: {folder}"] if trouble else [])
+            self.report.case(f"kunit.log_is_clean@{flavour}", "fail" if trouble else "ok",
+                             "; ".join(trouble), details=[f"  logs: {folder}"] if trouble else [])
 
     def run_host(self, path):
         """An executable that prints KTAP or TAP and exits with its verdict."""
@@ -310,8 +336,13 @@ class Runner:
         os.makedirs(log, exist_ok=True)
         begin = time.monotonic()
         with tempfile.TemporaryFile("w+", dir=log) as output:
-            status = subprocess.run([path], stdin=subprocess.DEVNULL, stdout=output,
-                                    stderr=subprocess.STDOUT, check=False).returncode
+            with subprocess.Popen([path], stdin=subprocess.DEVNULL, stdout=output,
+                                  stderr=subprocess.STDOUT) as process:
+                try:
+                    status = process.wait(self.args.host_limit)
+                except subprocess.TimeoutExpired:
+                    end(process)
+                    status = None
             output.seek(0)
             text = output.read().splitlines()
         with open(os.path.join(log, "output.log"), "w", encoding="utf-8") as f:
@@ -332,10 +363,12 @@ class Runner:
             self.report.case(f"host.{name}.{case}", verdict, directive.removeprefix("SKIP").lstrip(),
                              details=details if verdict == "fail" else [])
             since = []
-        trouble = f"exit status {status}" if status else (
+        late = status is None
+        trouble = f"ended by the time limit of {self.args.host_limit} s" if late else (
+            f"exit status {status}" if status else
             "no KTAP plan" if not plans else
             f"planned {sum(plans)} tests and reported {seen}" if sum(plans) != seen else "")
-        if trouble and not failed:
+        if trouble and (late or not failed):
             self.report.case(f"host.{name}", "fail", trouble,
                              details=[f"  {s}" for s in text[-TAIL:]] + [f"  logs: {log}"])
         elif not status:
@@ -394,6 +427,7 @@ def main():
                         help="that kernel has these KUnit suites of ours: SUITE or SUITE.CASE")
     parser.add_argument("--host", action="append", default=[], metavar="FILE",
                         help="an executable that prints KTAP")
+    parser.add_argument("--host-limit", type=int, default=1200, metavar="SECONDS")
     parser.add_argument("--logs", required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--list", action="store_true", help="the names of the tests")
