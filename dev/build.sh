@@ -35,16 +35,22 @@ configure_kernel() { # FLAVOUR
 
 # Compiles FLAVOUR, which differs from prod in a few symbols, in prod's folder: a few objects and a
 # link instead of a whole kernel. prod's image stays what it is; what has become of its objects, the
-# next build of it sorts out.
+# next build of it sorts out. Until prod's image is back it has no key: whoever interrupts this must
+# not be left with the variant as prod.
 compile_variant() { # FLAVOUR
-	local boot=$LU_OUT/prod/arch/x86/boot rc=0
+	local prod=$LU_OUT/prod boot=$LU_OUT/prod/arch/x86/boot key rc=0
 
 	mkdir -p "$LU_OUT/$1/arch/x86/boot"
+	key=$(cat "$prod/.lu-key" 2> /dev/null) || :
+	rm -f -- "$prod/.lu-key" "$boot/.bzImage.prod"
 	[ ! -f "$boot/bzImage" ] || cp -p -- "$boot/bzImage" "$boot/.bzImage.prod"
 	{ make_config "$1" "$LU_OUT/prod" && compile_kernel "$LU_OUT/prod" &&
 		cp -p -- "$boot/bzImage" "$LU_OUT/$1/arch/x86/boot/bzImage"; } || rc=$?
 	rm -f -- "$boot/bzImage"
-	[ ! -f "$boot/.bzImage.prod" ] || mv -- "$boot/.bzImage.prod" "$boot/bzImage"
+	if [ -f "$boot/.bzImage.prod" ]; then
+		mv -- "$boot/.bzImage.prod" "$boot/bzImage"
+		[ -z "$key" ] || echo "$key" > "$prod/.lu-key"
+	fi
 	return "$rc"
 }
 
