@@ -41,6 +41,18 @@ test_two_runs_agree() {
 	PYTHON
 }
 
+# It is said before anything boots.
+test_no_match() {
+	local wanted='bench: no benchmark matches nosuch no*ne; there are: kexec.plain' rc=0
+
+	mkdir "$work/programs"
+	printf '#!/bin/sh\necho plain 2 mem=512M\n' > "$work/programs/bench_kexec"
+	chmod +x "$work/programs/bench_kexec"
+	"$vm/bench.py" --programs "$work/programs" --image none --logs "$work/logs" nosuch 'no*ne' \
+		> "$work/out" 2>&1 || rc=$?
+	[ "$rc $(cat "$work/out")" = "1 $wanted" ] || fail "exit status $rc: $(cat "$work/out")"
+}
+
 # What beyond_aim() says of the figures "a.aim_x_n" = 100 and these.
 beyond() { # NAME VALUE BASE ...
 	PYTHONPATH=$vm python3 - "$@" <<-'PYTHON'

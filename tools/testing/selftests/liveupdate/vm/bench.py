@@ -118,17 +118,23 @@ def main():
     parser.add_argument("pattern", nargs="*")
     args = parser.parse_args()
     interrupt_all()
-    cases = []
+    cases, names, matches = [], [], False
     for program in sorted(p for p in os.listdir(args.programs) if p.startswith("bench_")):
         text = subprocess.run([os.path.join(args.programs, program), "--describe"],
                               capture_output=True, text=True, check=True).stdout
         for line in text.splitlines():
             name, _, words = line.split(" ", 2)
-            # The plain kexec is what the others are measured against.
             full = f"{program}.{name}"
-            if full == "bench_kexec.plain" or not args.pattern or any(
-                    fnmatch.fnmatchcase(full, f"*{p}*") for p in args.pattern):
+            wanted = not args.pattern or any(
+                fnmatch.fnmatchcase(full, f"*{p}*") for p in args.pattern)
+            names.append(full.removeprefix("bench_"))
+            matches |= wanted
+            # The plain kexec is what the others are measured against.
+            if wanted or full == "bench_kexec.plain":
                 cases.append((program, name, Spec.parse(words)))
+    if not matches:
+        raise SystemExit(f"bench: no benchmark matches {' '.join(args.pattern)}; there are: "
+                         f"{' '.join(names)}")
     cases.sort(key=lambda c: c[0] != "bench_kexec")
     figures, wall, failed, values = [], [], 0, {}
     for program, name, spec in cases:
