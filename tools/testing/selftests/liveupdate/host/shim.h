@@ -46,7 +46,6 @@ typedef u64 __aligned_u64 __attribute__((aligned(8)));
 /* Compiler, bits and numbers */
 
 #define __packed		__attribute__((packed))
-#define __aligned(x)		__attribute__((aligned(x)))
 #define __noreturn		__attribute__((noreturn))
 #define __maybe_unused		__attribute__((unused))
 #define static_assert(expr, ...) _Static_assert(expr, #expr)
@@ -55,6 +54,7 @@ typedef u64 __aligned_u64 __attribute__((aligned(8)));
 #define EXPORT_SYMBOL_GPL(sym)	extern typeof(sym) sym
 #define VISIBLE_IF_KUNIT
 #define fallthrough		__attribute__((fallthrough))
+#define __aligned(x)		__attribute__((aligned(x)))
 
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
