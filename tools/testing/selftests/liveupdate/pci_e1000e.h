@@ -31,6 +31,11 @@ static inline void e1000e_interrupt(volatile uint32_t *reg, int event)
 	reg[E1000E_IMC / 4] = ~0U;
 	reg[E1000E_ICR / 4] = ~0U;
 	pci_events(event, 0);
+	/*
+	 * For 128 us QEMU holds further ones back, and ends with a failed assertion if
+	 * MSI-X goes off meanwhile. Its timers go off in order, that of this sleep later.
+	 */
+	usleep(2000);
 }
 
 #endif /* PCI_E1000E_H */
