@@ -223,14 +223,29 @@ lint_roundtrip() {
 }
 
 cmd_lint() {
-	local check failed=()
+	local check failed=() checks=(checkpatch arm64 options sparse roundtrip layout kerneldoc
+		shellcheck python house diagnostics hooks)
+	local -A verdict
 
 	[ $# -eq 0 ] || die "lint: takes no arguments"
 	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
 	take_lock
 	build_kernel prod
-	for check in shellcheck python house checkpatch diagnostics hooks layout kerneldoc sparse arm64 options roundtrip; do
-		if ("lint_$check") > "$LU_LOGS/lint-$check.log" 2>&1; then
+	# Side by side, the longest first.
+	for check in "${checks[@]}"; do
+		while [ "$(jobs -pr | wc -l)" -ge "$LU_JOBS" ]; do
+			sleep 0.1
+		done
+		# As in step(): whoever ends this ends all of it.
+		set -m
+		("lint_$check" || exit 1) > "$LU_LOGS/lint-$check.log" 2>&1 9>&- < /dev/null &
+		set +m
+		verdict[$check]=$!
+		# shellcheck disable=SC2064 # those of now are meant
+		trap "kill -- ${verdict[*]/#/-} 2> /dev/null || :; exit 130" INT TERM HUP
+	done
+	for check in "${checks[@]}"; do
+		if wait "${verdict[$check]}"; then
 			say "lint: $check: clean"
 		else
 			sed 's/^/    /' "$LU_LOGS/lint-$check.log" >&2
@@ -238,6 +253,7 @@ cmd_lint() {
 			failed+=("$check")
 		fi
 	done
+	trap - INT TERM HUP
 	[ ${#failed[@]} -eq 0 ] || die "lint: ${failed[*]}: see above"
 	say "lint: clean"
 }

@@ -25,8 +25,8 @@ commit_series() {
 	local index left mine patch pattern f commit date mode author mail
 
 	index=$(mktemp -u "$LU_OUT/.index.XXXXXX")
-	left=$LU_OUT/.series.left
-	mine=$LU_OUT/.series.mine
+	left=$index.left
+	mine=$index.mine
 	overlay_files > "$left"
 	date=$(git -C "$LU_TOP" log -1 --format=%aI 2> /dev/null || date -Is)
 	commit=$(tree_git rev-parse base)
@@ -48,7 +48,7 @@ commit_series() {
 				[[ $f != $pattern ]] || echo "$f"
 			done < "$left" > "$mine"
 			[ -s "$mine" ] || {
-				rm -f -- "$index"
+				rm -f -- "$index"*
 				die "patches/$patch: 'Adds: $pattern' names no file that is not in an earlier topic; mend or remove the line"
 			}
 			while read -r f; do
@@ -62,7 +62,7 @@ commit_series() {
 		done < <(topic_adds "$patch")
 		author=$(topic_author "$patch")
 		[ -n "$author" ] || {
-			rm -f -- "$index"
+			rm -f -- "$index"*
 			die "patches/$patch: has no 'Signed-off-by: NAME <MAIL>' line; add its author's"
 		}
 		mail=${author##*<}
