@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* lu_wire: what lu_init and the frame tell the VM runner; see lu_wire.h. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lu_wire.h"
@@ -48,6 +50,7 @@ unsigned long long lu_clock(void)
 void lu_kmemleak(void)
 {
 	static const char kmemleak[] = "/sys/kernel/debug/kmemleak";
+	struct timespec then;
 	char line[512];
 	FILE *f;
 	int fd;
@@ -55,9 +58,12 @@ void lu_kmemleak(void)
 	fd = open(kmemleak, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	/* An object is reported once it is five seconds old and was missed twice. */
-	sleep(5);
+	/* An object is reported once it was missed twice, and was five seconds old the second time. */
+	clock_gettime(CLOCK_MONOTONIC, &then);
+	then.tv_sec += 5;
 	dprintf(fd, "scan");
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
+		;
 	dprintf(fd, "scan");
 	close(fd);
 	f = fopen(kmemleak, "re");
