@@ -387,7 +387,10 @@ static void killable(struct lu_run *run)
 		pid = LU_OK(fork());
 		if (!pid)
 			_exit(luo_try_preserve(session, fd, 1) != 0);
-		usleep(whole / 5 * 1e6);
+		/* Its size is fixed as soon as it is under way. */
+		while (!ftruncate(fd, size) && !waitpid(pid, &status, WNOHANG))
+			usleep(1000);
+		LU_EQ(errno, EPERM);
 		LU_OK(kill(pid, SIGKILL));
 		begin = luo_seconds();
 		LU_OK(waitpid(pid, &status, 0));
