@@ -25,12 +25,13 @@ cmd_check() {
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-l | --list) args+=(--list) ;;
+		-a | --all) args+=(--all) ;;
 		-j)
 			[ $# -gt 1 ] || die "check: -j needs a number"
 			LU_JOBS=$2
 			shift
 			;;
-		-*) die "check: $1: no such option; there are -l and -j N" ;;
+		-*) die "check: $1: no such option; there are -a, -l and -j N" ;;
 		*) patterns+=("$1") ;;
 		esac
 		shift

@@ -246,7 +246,7 @@ static void new_kernel(struct lu_run *run)
 	luctl(timeline);
 }
 
-LU_TEST(update, "mem=1G program=lu_ctl device=edu,dma_mask=0xffffffffffffffff " LUO_ON, old_kernel,
-	new_kernel);
+LU_TEST(update, "mem=1G flavour=prod+debug program=lu_ctl device=edu,dma_mask=0xffffffffffffffff "
+	LUO_ON, old_kernel, new_kernel);
 
 LU_MAIN

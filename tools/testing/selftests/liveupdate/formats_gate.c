@@ -143,7 +143,7 @@ static void at_load(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(at_load, BOTH, at_load);
+LU_TEST(at_load, BOTH "flavour=prod+debug ", at_load);
 
 static void at_preserve(struct lu_run *run)
 {
@@ -173,7 +173,7 @@ static void at_preserve(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(at_preserve, BOTH, at_preserve);
+LU_TEST(at_preserve, BOTH "flavour=prod+debug ", at_preserve);
 
 /* The image at hand, whose kernel understands these features of the object of files. */
 static int load_with_features(uint64_t required)
@@ -519,6 +519,6 @@ static void command_line(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(command_line, BOTH, command_line);
+LU_TEST(command_line, BOTH "flavour=prod+debug ", command_line);
 
 LU_MAIN

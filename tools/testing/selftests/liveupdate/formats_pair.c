@@ -171,6 +171,7 @@ static void required_again(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(required_feature, BOTH FORMATS_LUCTL, required_before, required_after, required_again);
+LU_TEST(required_feature, BOTH "flavour=prod+debug " FORMATS_LUCTL, required_before, required_after,
+	required_again);
 
 LU_MAIN

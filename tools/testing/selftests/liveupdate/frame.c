@@ -97,7 +97,8 @@ static void second_stage_fails(struct lu_run *run)
 	LU_EQ(run->stage, 0);
 }
 
-LU_TEST(second_stage, "fails=run->stage\\x20is\\x201", second_stage_fails, second_stage_fails);
+LU_TEST(second_stage, "flavour=prod+debug fails=run->stage\\x20is\\x201", second_stage_fails,
+	second_stage_fails);
 
 static void asks_host(struct lu_run *run)
 {
@@ -107,7 +108,7 @@ static void asks_host(struct lu_run *run)
 		 "the host's half of this test does not answer");
 }
 
-LU_TEST(host, "own", asks_host);
+LU_TEST(host, "own flavour=prod+debug", asks_host);
 
 /* There is no shell for popen(). */
 static FILE *popen_program(const char *path)

@@ -29,7 +29,8 @@ static void last_kernel(struct lu_run *run)
 	LU_EQ(lu_get_num(run, "kernels"), run->nr_stages);
 }
 
-LU_TEST(three, "mem=512M", fresh_kernel, fresh_kernel, fresh_kernel, last_kernel);
+LU_TEST(three, "mem=512M flavour=prod+debug", fresh_kernel, fresh_kernel, fresh_kernel,
+	last_kernel);
 
 static void two_nodes(struct lu_run *run)
 {

@@ -76,8 +76,8 @@ static void deferred(struct lu_run *run)
 	update(run);
 }
 
-LU_TEST(five_updates, "mem=1G cpus=2 append=kho=on", deferred, deferred, deferred, deferred,
-	deferred, deferred);
+LU_TEST(five_updates, "mem=1G cpus=2 flavour=prod+debug append=kho=on", deferred, deferred,
+	deferred, deferred, deferred, deferred);
 
 static void nodes(struct lu_run *run)
 {
@@ -100,13 +100,13 @@ static void verdict(struct lu_run *run)
 	LU_CHECK(!lu_dmesg_has("KHO restore failed"), "the log says that it failed");
 }
 
-LU_TEST(test_module, "mem=1G append=kho=on", verdict, verdict, verdict, verdict);
+LU_TEST(test_module, "mem=1G flavour=prod+debug append=kho=on", verdict, verdict, verdict, verdict);
 
 /* The range spans the end of node 0. */
 LU_TEST(two_nodes, "mem=1G cpus=2 numa=2 append=kho=on "
 	"append=kho_exercise_range=0x1fd01000,0x603000",
 	nodes, nodes, nodes, nodes);
-LU_TEST(three_nodes, "cpus=3 numa=512M,512M,512M append=kho=on "
+LU_TEST(three_nodes, "cpus=3 numa=512M,512M,512M flavour=prod+debug append=kho=on "
 	"append=kho_exercise_range=0x1fd01000,0x603000",
 	nodes, nodes, nodes);
 LU_TEST(memoryless_node, "flavour=prod cpus=3 numa=512M,0,512M append=kho=on "
@@ -119,7 +119,8 @@ static void gigantic(struct lu_run *run)
 	update(run);
 }
 
-LU_TEST(large_machine, "mem=6G cpus=2 append=kho=on append=hugepagesz=1G append=hugepages=1",
+LU_TEST(large_machine, "mem=6G cpus=2 flavour=prod+debug append=kho=on append=hugepagesz=1G "
+	"append=hugepages=1",
 	gigantic, gigantic, gigantic);
 
 static void options(struct lu_run *run)
@@ -131,7 +132,7 @@ static void options(struct lu_run *run)
 	update(run);
 }
 
-LU_TEST(boot_options, "mem=2G cpus=2 append=kho=on append=hugepages=32 "
+LU_TEST(boot_options, "mem=2G cpus=2 flavour=prod+debug append=kho=on append=hugepages=32 "
 	"append=swiotlb=force append=cma=32M",
 	options, options, options);
 
@@ -151,7 +152,7 @@ static void not_deferred(struct lu_run *run)
 	update(run);
 }
 
-LU_TEST(no_deferred_init, "mem=2G cpus=2 flavour=debug append=kho=on append=early_page_ext",
+LU_TEST(no_deferred_init, "mem=2G cpus=2 flavour=+debug append=kho=on append=early_page_ext",
 	not_deferred, not_deferred, not_deferred);
 
 /*

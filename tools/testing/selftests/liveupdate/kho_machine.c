@@ -62,7 +62,7 @@ static void never_on(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(off_means_off, "own", never_on);
+LU_TEST(off_means_off, "own flavour=prod+debug", never_on);
 
 /* A kernel that knows nothing of the handover comes up, and so does the next one. */
 static void to_stranger(struct lu_run *run)
@@ -108,7 +108,7 @@ static void region_before(struct lu_run *run)
 		kho_do("region %s %d", regions[i], 100 * i + run->stage + 1);
 }
 
-LU_TEST(reserve_mem, "mem=1G append=kho=on append=reserve_mem=4M:4096:lu_one "
+LU_TEST(reserve_mem, "mem=1G flavour=prod+debug append=kho=on append=reserve_mem=4M:4096:lu_one "
 	"append=reserve_mem=12K:4096:lu_two append=reserve_mem=6000:64:lu_odd "
 	"append=reserve_mem=3000:64:lu_tiny",
 	region_before, region_before, region_before);
@@ -132,7 +132,7 @@ static void by_kexec_load(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(kexec_load, "mem=1G own append=kho=on", by_kexec_load);
+LU_TEST(kexec_load, "mem=1G flavour=prod+debug own append=kho=on", by_kexec_load);
 
 /* Scratch that is too small is said at load, and nothing is harmed. */
 static void too_small(struct lu_run *run)
@@ -435,7 +435,7 @@ static void under_pressure(struct lu_run *run)
 LU_TEST(scratch_stays_movable, "mem=1G cpus=2 flavour=prod append=kho=on",
 	under_pressure, under_pressure);
 /* KASAN takes an eighth, and its shadow is in nobody's way. */
-LU_TEST(scratch_stays_movable_debug, "mem=2G cpus=2 flavour=debug append=kho=on",
+LU_TEST(scratch_stays_movable_debug, "mem=2G cpus=2 flavour=+debug append=kho=on",
 	under_pressure, under_pressure);
 
 /* The crash kernel of a kernel that took over: it boots, and leaves all alone. */
@@ -474,7 +474,7 @@ static void crash_kernel(struct lu_run *run)
 LU_TEST(crash_after_update, "mem=1G flavour=prod append=kho=on append=crashkernel=256M "
 	"expect=sysrq\\x20triggered\\x20crash",
 	load_crash, load_crash, crash_kernel);
-LU_TEST(crash_after_update_debug, "mem=2G flavour=debug append=kho=on "
+LU_TEST(crash_after_update_debug, "mem=2G flavour=+debug append=kho=on "
 	"append=crashkernel=768M leaks=first expect=sysrq\\x20triggered\\x20crash",
 	load_crash, load_crash, crash_kernel);
 

@@ -22,7 +22,10 @@
  *	mem=512M cpus=1		memory and processors
  *	numa=1			nodes, memory and processors spread evenly; numa=256M,0,256M
  *				gives each node its memory, 0 for a memoryless one
- *	flavour=prod,debug	in which kernels the case runs
+ *	flavour=prod,debug	in which kernels the case runs. What follows a plus is only for
+ *				"./lu check --all", or who names the case in full: a debug
+ *				kernel takes eight times as long, so flavour=prod+debug is
+ *				for what it is not likely to see anything more in
  *	append=ARG		a kernel argument; may be repeated
  *	qemu=ARG		an argument for QEMU; may be repeated, $DIR is the run's folder
  *	device=ARG		short for qemu=-device qemu=ARG

@@ -212,7 +212,7 @@ static void sessions(struct lu_run *run)
 	EXPECT(ST_OK, "no sessions", "list");
 }
 
-LU_TEST(sessions, "mem=1G own " NEEDS_LUCTL LUO_ON, sessions);
+LU_TEST(sessions, "mem=1G flavour=prod+debug own " NEEDS_LUCTL LUO_ON, sessions);
 
 /* Many of them: lists are read in pieces. */
 static void many(struct lu_run *run)
@@ -233,7 +233,7 @@ static void many(struct lu_run *run)
 	EXPECT(ST_OK, "\"token\": 173,", "--json", "show", "s199");
 }
 
-LU_TEST(many, "mem=1G own " NEEDS_LUCTL LUO_ON, many);
+LU_TEST(many, "mem=1G flavour=prod+debug own " NEEDS_LUCTL LUO_ON, many);
 
 /* Each cause is told apart. */
 static void off(struct lu_run *run)
@@ -254,9 +254,10 @@ static void off(struct lu_run *run)
 	       "--append", "kho=on liveupdate=on");
 }
 
-LU_TEST(off, "mem=1G own image=prod " NEEDS_LUCTL, off);
-LU_TEST(kho_alone, "mem=1G own append=kho=on image=prod " NEEDS_LUCTL, off);
-LU_TEST(liveupdate_alone, "mem=1G own append=liveupdate=on image=prod " NEEDS_LUCTL, off);
+LU_TEST(off, "mem=1G flavour=prod+debug own image=prod " NEEDS_LUCTL, off);
+LU_TEST(kho_alone, "mem=1G flavour=prod+debug own append=kho=on image=prod " NEEDS_LUCTL, off);
+LU_TEST(liveupdate_alone, "mem=1G own flavour=prod+debug append=liveupdate=on image=prod "
+	NEEDS_LUCTL, off);
 
 /* Holding without any update. */
 static void holding(struct lu_run *run)
@@ -319,7 +320,7 @@ static void holding(struct lu_run *run)
 	EXPECT(ST_OK, "no sessions", "list");
 }
 
-LU_TEST(holding, "mem=1G own " NEEDS_LUCTL LUO_ON, holding);
+LU_TEST(holding, "mem=1G flavour=prod+debug own " NEEDS_LUCTL LUO_ON, holding);
 
 /* An image that cannot take over is not loaded. */
 static void refused(struct lu_run *run)
@@ -495,8 +496,8 @@ static void discarded(struct lu_run *run)
 	EXPECT(ST_NONE, "there is no session unwanted of the previous", "discard", "unwanted");
 }
 
-LU_TEST(update, "mem=1G " NEEDS_LUCTL LUO_ON, outbound, arrived, discarded);
-LU_TEST(retrieved, "mem=1G " NEEDS_LUCTL LUO_ON, leave_one, unwanted);
+LU_TEST(update, "mem=1G flavour=prod+debug " NEEDS_LUCTL LUO_ON, outbound, arrived, discarded);
+LU_TEST(retrieved, "mem=1G flavour=prod+debug " NEEDS_LUCTL LUO_ON, leave_one, unwanted);
 
 int main(int argc, char **argv)
 {

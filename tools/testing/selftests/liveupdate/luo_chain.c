@@ -86,7 +86,7 @@ static void simple(struct lu_run *run)
 	check_objects("unpreserved", 1);
 }
 
-LU_TEST(simple, BOTH, simple, simple, simple);
+LU_TEST(simple, BOTH "flavour=prod+debug ", simple, simple, simple);
 
 /* The update number counts kernels, not sessions. */
 static void nothing(struct lu_run *run)
@@ -173,7 +173,7 @@ static void files_after(struct lu_run *run)
 }
 
 LU_TEST(borders_of_files, PROD, files_before, files_after);
-LU_TEST(borders_debug, "mem=1G flavour=debug " LUO_ON, files_before, files_after);
+LU_TEST(borders_debug, "mem=1G flavour=+debug " LUO_ON, files_before, files_after);
 
 /* Ten updates: the old memory is handed on, new one comes, each kernel has as much. */
 #define OLD_PAGES	512
@@ -230,7 +230,7 @@ static void ten(struct lu_run *run)
 
 LU_TEST(ten_updates, PROD "append=nokaslr timeout=150", ten, ten, ten, ten, ten, ten, ten, ten,
 	ten, ten, ten);
-LU_TEST(some_updates_debug, "mem=1G flavour=debug append=nokaslr " LUO_ON, ten, ten, ten, ten);
+LU_TEST(some_updates_debug, "mem=1G flavour=+debug append=nokaslr " LUO_ON, ten, ten, ten, ten);
 
 /* Two kernels of different build; which one the other is, LU_OTHER says. */
 static void builds(struct lu_run *run)
@@ -464,7 +464,7 @@ static void small_after(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(retrieved_in_small_cgroup, BOTH, small_before, small_after);
+LU_TEST(retrieved_in_small_cgroup, BOTH "flavour=prod+debug ", small_before, small_after);
 
 /* Nothing is retrieved and finished by closing; its memory is there again. */
 static void dropped_before(struct lu_run *run)

@@ -47,7 +47,7 @@ static void absent(struct lu_run *run)
 	off_says_why("liveupdate=on");
 }
 
-LU_TEST(absent_by_default, "own append=kho=on", absent);
+LU_TEST(absent_by_default, "own flavour=prod+debug append=kho=on", absent);
 LU_TEST(absent_when_off, "own flavour=prod append=kho=on append=liveupdate=off", absent);
 LU_TEST(absent_without_anything, "own flavour=prod", absent);
 
@@ -59,7 +59,8 @@ static void absent_without_kho(struct lu_run *run)
 	off_says_why("kho");
 }
 
-LU_TEST(absent_with_kho_off, "own append=kho=off append=liveupdate=on", absent_without_kho);
+LU_TEST(absent_with_kho_off, "own flavour=prod+debug append=kho=off append=liveupdate=on",
+	absent_without_kho);
 LU_TEST(absent_without_kho, "own flavour=prod append=liveupdate=on", absent_without_kho);
 
 static void spelled(struct lu_run *run)

@@ -57,6 +57,6 @@ static void loaded(struct lu_run *run)
 	luo_reap(pid);
 }
 
-LU_TEST(example, "mem=1G " LUO_ON, saved, loaded);
+LU_TEST(example, "mem=1G flavour=prod+debug " LUO_ON, saved, loaded);
 
 LU_MAIN

@@ -252,7 +252,7 @@ static void busy_after(struct lu_run *run)
 	}
 }
 
-LU_TEST(busy_machine, "mem=1G cpus=2 " LUO_ON, busy_before, busy_after);
+LU_TEST(busy_machine, "mem=1G cpus=2 flavour=prod+debug " LUO_ON, busy_before, busy_after);
 
 /*
  * Whoever waits for a hole of a frozen memfd may have another one locked that is still to
@@ -399,7 +399,7 @@ static void no_image(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(without_an_image, "mem=1G own " LUO_ON, no_image);
+LU_TEST(without_an_image, "mem=1G flavour=prod+debug own " LUO_ON, no_image);
 
 /* R11: an image of the old system call cannot carry anything, which has to be said. */
 static void wrong_image(struct lu_run *run)

@@ -406,6 +406,6 @@ static void incoming(struct lu_run *run)
 }
 
 LU_TEST(incoming, "mem=512M flavour=prod timeout=200 " LUO_ON, incoming, incoming, incoming);
-LU_TEST(incoming_debug, "mem=1G flavour=debug timeout=200 " LUO_ON, incoming, incoming);
+LU_TEST(incoming_debug, "mem=1G flavour=+debug timeout=200 " LUO_ON, incoming, incoming);
 
 LU_MAIN

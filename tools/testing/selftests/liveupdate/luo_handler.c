@@ -321,7 +321,7 @@ static void late_after(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(handler_comes_late, MACHINE, late_before, late_after);
+LU_TEST(handler_comes_late, MACHINE "flavour=prod+debug ", late_before, late_after);
 
 /* No handler, no file; twice the same handler; the error is the errno. */
 static void registers(struct lu_run *run)
@@ -340,7 +340,7 @@ static void registers(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(registration, MACHINE "own", registers);
+LU_TEST(registration, MACHINE "own flavour=prod+debug", registers);
 
 /* R3: who looks at the outgoing object is no file that depends on it. */
 static void flb_before(struct lu_run *run)

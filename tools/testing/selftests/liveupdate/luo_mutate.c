@@ -206,7 +206,7 @@ static void sessions(struct lu_run *run)
 }
 
 LU_TEST(sessions, MACHINE "flavour=prod", sessions, sessions, sessions);
-LU_TEST(sessions_debug, "mem=1G flavour=debug timeout=200 append=nokaslr " LUO_ON,
+LU_TEST(sessions_debug, "mem=1G flavour=+debug timeout=200 append=nokaslr " LUO_ON,
 	sessions, sessions, sessions);
 
 static void memfds(struct lu_run *run)
@@ -215,7 +215,7 @@ static void memfds(struct lu_run *run)
 }
 
 LU_TEST(memfds, MACHINE "flavour=prod", memfds, memfds);
-LU_TEST(memfds_debug, "mem=1G flavour=debug timeout=200 append=nokaslr " LUO_ON,
+LU_TEST(memfds_debug, "mem=1G flavour=+debug timeout=200 append=nokaslr " LUO_ON,
 	memfds, memfds);
 
 static void files(struct lu_run *run)

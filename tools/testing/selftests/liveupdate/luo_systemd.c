@@ -220,7 +220,7 @@ static void boot(struct lu_run *run)
 	LU_EQ(luo_try_retrieve(dev, "systemd"), -ENOENT);
 }
 
-LU_TEST(c_shutdown_and_boot, "mem=1G " LUO_ON, shut_down, boot);
+LU_TEST(c_shutdown_and_boot, "mem=1G flavour=prod+debug " LUO_ON, shut_down, boot);
 
 /* Its own test: an unprivileged user, and a device that everybody may open. */
 static void user_before(struct lu_run *run)

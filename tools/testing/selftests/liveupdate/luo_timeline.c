@@ -149,7 +149,7 @@ static void steady(struct lu_run *run)
 	}
 }
 
-LU_TEST(steady, "mem=1G " LUO_ON "append=tsc=reliable", steady, steady, steady);
+LU_TEST(steady, "mem=1G flavour=prod+debug " LUO_ON "append=tsc=reliable", steady, steady, steady);
 
 /* A counter that is not to be trusted, in one kernel or the other. */
 static void untrusted_before(struct lu_run *run)
@@ -174,10 +174,10 @@ static void untrusted_after(struct lu_run *run)
 			    NULL, 0), 1);
 }
 
-LU_TEST(untrusted_by_old, "mem=1G " LUO_ON "append=tsc=unstable", untrusted_before,
-	untrusted_after);
-LU_TEST(untrusted_by_new, "mem=1G " LUO_ON "append=luo_timeline_new", untrusted_before,
-	untrusted_after);
+LU_TEST(untrusted_by_old, "mem=1G flavour=prod+debug " LUO_ON "append=tsc=unstable",
+	untrusted_before, untrusted_after);
+LU_TEST(untrusted_by_new, "mem=1G flavour=prod+debug " LUO_ON "append=luo_timeline_new",
+	untrusted_before, untrusted_after);
 
 /* An update with nothing in it has a time line up to where it went. */
 static void nothing(struct lu_run *run)
@@ -190,7 +190,7 @@ static void nothing(struct lu_run *run)
 	check_order(ns, READY);
 }
 
-LU_TEST(empty, "mem=1G " LUO_ON "append=tsc=reliable", nothing, nothing);
+LU_TEST(empty, "mem=1G flavour=prod+debug " LUO_ON "append=tsc=reliable", nothing, nothing);
 
 /* The previous kernel has live update off: it leaves no time line. */
 static void off_before(struct lu_run *run)
@@ -211,6 +211,6 @@ static void off_after(struct lu_run *run)
 			 ns[i]);
 }
 
-LU_TEST(off, "mem=1G append=kho=on", off_before, off_after);
+LU_TEST(off, "mem=1G flavour=prod+debug append=kho=on", off_before, off_after);
 
 LU_MAIN

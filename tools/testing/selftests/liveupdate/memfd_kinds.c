@@ -558,7 +558,7 @@ static void swapped(struct lu_run *run)
 }
 
 LU_TEST(swapped_out, "mem=512M flavour=prod " LUO_ON, swapped, swapped);
-LU_TEST(swapped_out_debug, "mem=1G flavour=debug " LUO_ON, swapped, swapped);
+LU_TEST(swapped_out_debug, "mem=1G flavour=+debug " LUO_ON, swapped, swapped);
 
 /* Record arrays of exactly as many pages as one chunk has entries, and of more. */
 #define CHUNK	511ll

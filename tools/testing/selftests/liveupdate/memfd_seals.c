@@ -130,7 +130,7 @@ static void seals_after(struct lu_run *run)
 	(void)run;
 }
 
-LU_TEST(all_combinations, MACHINE, seals_before, seals_after);
+LU_TEST(all_combinations, MACHINE "flavour=prod+debug ", seals_before, seals_after);
 
 /* Where new memfds cannot be executed an old one with all seals cannot, either. */
 static void noexec_before(struct lu_run *run)

@@ -109,7 +109,7 @@ static void cancel(struct lu_run *run)
 	check_works(0);
 }
 
-LU_TEST(cancel, MACHINE THREE "own", cancel);
+LU_TEST(cancel, MACHINE THREE "own flavour=prod+debug", cancel);
 
 static int load_with(const char *more)
 {
@@ -577,7 +577,7 @@ static void guarded(struct lu_run *run)
 	check_state(edus.bdf[0], "none");
 }
 
-LU_TEST(guards, MACHINE THREE, before, guarded);
+LU_TEST(guards, MACHINE "flavour=prod+debug " THREE, before, guarded);
 
 /* Nobody comes; the first is given up, the others are taken after all. */
 static void abandon(struct lu_run *run)

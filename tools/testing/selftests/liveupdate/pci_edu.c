@@ -239,7 +239,7 @@ static void irq_after(struct lu_run *run)
 	raise_and_count(&edu, event);
 }
 
-LU_TEST(interrupt, MACHINE EDU CARD PCI_QTEST, irq_before, irq_after);
+LU_TEST(interrupt, MACHINE "flavour=prod+debug " EDU CARD PCI_QTEST, irq_before, irq_after);
 LU_TEST(interrupt_without_msi, PCI_PROD MACHINE EDU "append=pci=nomsi ", irq_before, irq_after);
 
 static void lose_msi(struct lu_run *run)

@@ -179,7 +179,7 @@ static void after_error(struct lu_run *run)
 	LU_CHECK(comes_true(has_recovered, 10), "recovery waits for ever");
 }
 
-LU_TEST(error, MACHINE NATIVE, before, after_error);
+LU_TEST(error, MACHINE "flavour=prod+debug " NATIVE, before, after_error);
 
 /* Somebody wants to have the card, and presses the button. */
 

@@ -4,7 +4,7 @@
 Life cycle: Machine.run() makes a folder, starts QEMU in it, hands each message
 that comes over the wire (lu_wire.h) to the caller and returns when QEMU has ended,
 by itself or because the time limit was reached. Nothing is left running; the
-folder with console.log, output.log and qemu.cmd stays.
+folder with console.log, output.log and qemu.cmd stays. If QEMU failed, trouble says how.
 """
 
 import json
@@ -37,6 +37,7 @@ class Spec:
     cpus: int = 1
     numa: str = "1"
     flavour: tuple = ("prod", "debug")
+    rarely: tuple = ()
     append: list = field(default_factory=list)
     qemu: list = field(default_factory=list)
     image: list = field(default_factory=list)
@@ -67,7 +68,9 @@ class Spec:
             elif key == "leaks" and value in ("first", "last"):
                 spec.leaks = value
             elif key == "flavour":
-                spec.flavour = tuple(value.split(","))
+                often, _, rarely = value.partition("+")
+                spec.flavour = tuple(filter(None, often.split(",")))
+                spec.rarely = tuple(filter(None, rarely.split(",")))
             elif key in ("append", "qemu", "image", "program", "module", "expect"):
                 getattr(spec, key).append(value)
             elif key == "device":
@@ -138,6 +141,7 @@ class Machine:
         self.folder = os.path.abspath(folder)
         self.ask = ask
         self.sockets = {}
+        self.trouble = ""
         self._monitor = None
         # The machine type is of the age of Debian 12's QEMU: newer ones hand the guest a
         # random seed, which makes runs differ.
@@ -222,6 +226,10 @@ class Machine:
         finally:
             if process.poll() is None:
                 process.kill()
+            elif process.returncode:
+                with open(self.path("qemu.log"), errors="replace", encoding="utf-8") as said:
+                    self.trouble = (f"QEMU ended with {process.returncode}: "
+                                    + " ".join(said.read().split("\n")[-4:]))
             process.wait()
             for sock in (*self.sockets.values(), listener):
                 sock.close()

@@ -175,9 +175,10 @@ class Runner:
             for line in text.stdout.splitlines():
                 name, stages, words = line.split(" ", 2)
                 spec = Spec.parse(words)
-                for flavour in spec.flavour:
+                for flavour in spec.flavour + spec.rarely:
                     case = Case(program, name, int(stages), spec, flavour)
-                    if self.wanted(str(case)):
+                    often = flavour in spec.flavour or self.args.all
+                    if str(case) in self.args.pattern or (often and self.wanted(str(case))):
                         found.append(case)
         return found
 
@@ -248,10 +249,12 @@ class Runner:
         initrd.make(ramdisk, programs, [f"{c.program} {c.name} {c.spec.leaks}" for c in cases],
                     kernels)
         ask = self.host_half(cases[0].program) if cases else None
-        timed_out = Machine(spec, folder, self.images[flavour], ramdisk, accelerator.arguments,
-                            append, ask=ask).run(limit, message)
+        machine = Machine(spec, folder, self.images[flavour], ramdisk, accelerator.arguments,
+                          append, ask=ask)
+        timed_out = machine.run(limit, message)
         os.unlink(ramdisk)
-        return timed_out, limit, kernellog.lines(os.path.join(folder, "console.log"))
+        log = kernellog.lines(os.path.join(folder, "console.log"))
+        return timed_out, limit, log + ([machine.trouble] if machine.trouble else [])
 
     def run_cases(self, cases, flavour):
         first = cases[0]
@@ -408,8 +411,8 @@ class Runner:
         self.report = Report(0 if hosts or kunit else len(cases))
         for flavour in sorted({c.flavour for c in cases} | set(kunit)):
             self.accelerator(flavour)
-        work = [(self.run_kunit, flavour) for flavour in kunit] + self.jobs(cases)
-        work += [(self.run_host, path) for path in hosts]
+        work = [(self.run_host, path) for path in hosts]
+        work += [(self.run_kunit, flavour) for flavour in kunit] + self.jobs(cases)
         with concurrent.futures.ThreadPoolExecutor(self.args.jobs) as pool:
             futures = [pool.submit(*item) for item in work]
             for future in concurrent.futures.as_completed(futures):
@@ -430,6 +433,7 @@ def main():
     parser.add_argument("--host-limit", type=int, default=1200, metavar="SECONDS")
     parser.add_argument("--logs", required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--all", action="store_true", help="also what is rarely run (lu_test.h)")
     parser.add_argument("--list", action="store_true", help="the names of the tests")
     parser.add_argument("--needs", action="store_true", help="the kernels that they need")
     parser.add_argument("pattern", nargs="*")
