@@ -32,11 +32,13 @@
 #include <linux/kexec_handover.h>
 #include <linux/kho/abi/kexec_handover.h>
 #include <linux/kho/abi/memblock.h>
+#include <linux/list.h>
 #include <linux/liveupdate.h>
 #include <linux/lockdep.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "kho_internal.h"
@@ -84,7 +86,7 @@ MODULE_PARM_DESC(unknown, "What to do with an image whose formats are not known:
  * @walk: number of the walk, for marks; 0 if it is about one file
  * @session: what is looked at
  * @file: the same; NULL if it is the session as such
- * @device_format: of the last device that the walk has come to
+ * @devices: formats of devices that the walk has come to
  * @missing: number of formats that are missing so far
  */
 struct luo_gate {
@@ -92,8 +94,20 @@ struct luo_gate {
 	u64 walk;
 	const struct liveupdate_session *session;
 	const struct luo_file *file;
-	char device_format[LIVEUPDATE_FORMAT_NAME_LEN];
+	struct list_head devices;
 	unsigned int missing;
+};
+
+/**
+ * struct luo_gate_device - a format of devices, which has nowhere else to put a mark
+ * @list: in luo_gate.devices
+ * @mark: of this walk
+ * @format: its name
+ */
+struct luo_gate_device {
+	struct list_head list;
+	struct luo_gate_mark mark;
+	char format[LIVEUPDATE_FORMAT_NAME_LEN];
 };
 
 /* Under the kexec lock. */
@@ -161,16 +175,31 @@ static void luo_gate_ask_flb(struct liveupdate_flb *flb, u64 required, void *arg
 		     flb->ops->owner, &flb->mark);
 }
 
-/* It has no mark; but the devices of one driver tend to be together. */
-static void luo_gate_ask_device(struct luo_gate *gate, const char *format,
-				const struct module *owner)
+/* There are as many as there are drivers. Without memory a line is said twice. */
+static struct luo_gate_mark *luo_gate_device_mark(struct luo_gate *gate,
+						  const char *format)
 {
-	if (gate->walk) {
-		if (!strcmp(gate->device_format, format))
-			return;
-		strscpy(gate->device_format, format);
-	}
-	luo_gate_ask(gate, LIVEUPDATE_FORMAT_DEVICE, format, 0, owner, NULL);
+	struct luo_gate_device *device;
+
+	if (!gate->walk)
+		return NULL;
+	list_for_each_entry(device, &gate->devices, list)
+		if (!strcmp(device->format, format))
+			return &device->mark;
+	device = kzalloc(sizeof(*device), GFP_KERNEL);
+	if (!device)
+		return NULL;
+	strscpy(device->format, format);
+	list_add(&device->list, &gate->devices);
+	return &device->mark;
+}
+
+static void luo_gate_forget_devices(struct luo_gate *gate)
+{
+	struct luo_gate_device *device, *next;
+
+	list_for_each_entry_safe(device, next, &gate->devices, list)
+		kfree(device);
 }
 
 static void luo_gate_ask_file(struct luo_gate *gate, const struct luo_file *file,
@@ -183,7 +212,9 @@ static void luo_gate_ask_file(struct luo_gate *gate, const struct luo_file *file
 		     fh->ops->owner, &fh->mark);
 	luo_flb_for_each(fh, flb_seq, luo_gate_ask_flb, gate);
 	if (file->device_format)
-		luo_gate_ask_device(gate, file->device_format, fh->ops->owner);
+		luo_gate_ask(gate, LIVEUPDATE_FORMAT_DEVICE, file->device_format, 0,
+			     fh->ops->owner,
+			     luo_gate_device_mark(gate, file->device_format));
 	gate->file = NULL;
 }
 
@@ -244,7 +275,11 @@ static int luo_gate_unknown(struct luo_image *next)
 
 static int luo_gate_walk(struct luo_image *next)
 {
-	struct luo_gate gate = { .next = next, .walk = ++luo_gate_walks };
+	struct luo_gate gate = {
+		.next = next,
+		.walk = ++luo_gate_walks,
+		.devices = LIST_HEAD_INIT(gate.devices),
+	};
 
 	if (!luo_sessions_outgoing())
 		return 0;
@@ -253,6 +288,7 @@ static int luo_gate_walk(struct luo_image *next)
 		return luo_gate_unknown(next);
 	}
 	luo_sessions_for_each(luo_gate_ask_session, &gate);
+	luo_gate_forget_devices(&gate);
 	return gate.missing ? -EPROTONOSUPPORT : 0;
 }
 
