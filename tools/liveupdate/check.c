@@ -262,6 +262,16 @@ static void check_object(struct check *check, const struct format *format, enum 
 		     shown(format->name));
 }
 
+/* Which features are in use is not listed, but for files. */
+static void check_features(struct check *check, const struct format *format, enum level devices)
+{
+	bool object = format->kind == KIND_OBJECT && (check->files || devices != NOTE);
+
+	find(check, object ? DOUBT : NOTE,
+	     "the image reads the format %s, but not all features %s that this kernel can make use of; give a newer image, or do not preserve what needs them",
+	     shown(format->name), text("%#" PRIx64, format->required));
+}
+
 /* What could be preserved by the time of the update, but would not survive. */
 static void check_others(struct check *check, enum level devices)
 {
@@ -273,13 +283,18 @@ static void check_others(struct check *check, enum level devices)
 		const struct format *format = &formats->list[i];
 		bool memory = strstr(format->name,
 				     "memblock-v") || strstr(format->name, "reserve-mem-v");
+		enum image_reads reads;
 
 		if (!format->writes || format->kind == KIND_KHO ||
 		    !strncmp(format->name, "luo-v", 5) || is_by_the_way(format) ||
-		    is_said(check, format) ||
-		    image_reads(image, format->kind, format->name, format->required) == READS)
+		    is_said(check, format))
 			continue;
-		if (format->kind == KIND_SUBTREE && memory && reserve)
+		reads = image_reads(image, format->kind, format->name, format->required);
+		if (reads == READS)
+			continue;
+		if (reads == READS_NOT_FEATURES)
+			check_features(check, format, devices);
+		else if (format->kind == KIND_SUBTREE && memory && reserve)
 			find(check, NO,
 			     "the memory of reserve_mem= is lost: the image does not read the format %s; give an image that does",
 			     shown(format->name));

@@ -244,8 +244,10 @@ def test_check_formats():
             (FORMATS.replace('luo-v5', 'luo-v6'), 'no', 'each session is lost'),
             (FORMATS.replace('file memfd-v2', 'file memfd-v1'), 'note', 'does not read the format memfd-v2'),
             (FORMATS.replace('file memfd-v2 rw', 'file memfd-v2 w'), 'note', 'does not read the format memfd-v2'),
-            (FORMATS.replace('0x1 0x2', '0x2 0x0'), 'unknown',
+            (FORMATS.replace('pci-state-v1 rw', 'pci-state-v1 w'), 'unknown',
              'the format pci-state-v1, and preserved PCI devices'),
+            (FORMATS.replace('0x1 0x2', '0x2 0x0'), 'unknown',
+             'pci-state-v1, but not all features 0x1'),
             (FORMATS.replace('nvme-v1', 'nvme-v2'), 'note', 'does not read the format nvme-v1'),
             (FORMATS.replace('luo-timeline-v1', 'x-v1'), None, 'luo-timeline-v1'),
             # An optional feature that the image lacks is none of our business.
