@@ -69,7 +69,7 @@ refresh_patches() { # FILE PATCH FOLDER
 }
 
 cmd_patch() {
-	local topic=${1:-} edits patch work diff=$LU_OUT/.edits.diff tmp=$LU_OUT/.patches.new
+	local topic=${1:-} edits patch work author diff=$LU_OUT/.edits.diff tmp=$LU_OUT/.patches.new
 
 	[ $# -le 1 ] || die "patch: takes one topic, like memblock-flags"
 	[[ $topic =~ ^[a-z0-9-]*$ ]] || die "patch: '$topic': a topic is of small letters, digits and dashes"
@@ -96,11 +96,12 @@ cmd_patch() {
 		refresh_patches "$diff" "$patch" "$tmp" > "$LU_LOGS/patch.log" 2>&1 ||
 			die "the edits do not fit into patches/$patch: a later patch changes the same lines; name that one (build/logs/patch.log)"
 	else
+		author=$(git -C "$LU_TOP" -c user.useConfigOnly=true var GIT_AUTHOR_IDENT 2> /dev/null) ||
+			die "patch: git does not know who signs it off; tell it with git config user.name NAME and git config user.email MAIL, then again"
 		patch=$(next_number)-$topic.patch
 		{
-			printf 'Subject: %s: what it does\n\nWhy.\n\nSigned-off-by: %s <%s>\n---\n' \
-				"${edits%%$'\n'*}" "$(git -C "$LU_TOP" config user.name)" \
-				"$(git -C "$LU_TOP" config user.email)"
+			printf 'Subject: %s: what it does\n\nWhy.\n\nSigned-off-by: %s>\n---\n' \
+				"${edits%%$'\n'*}" "${author%>*}"
 			patch_diff "$work" "$(tree_with "$work" "$diff")"
 		} > "$tmp/$patch"
 		echo "$patch" >> "$LU_TOP/patches/series"
