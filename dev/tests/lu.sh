@@ -188,7 +188,14 @@ test_edit_becomes_a_patch() {
 	works series "$work/mbox" || return
 	sed -i 's/int c;/int c, d;/' "$work/copy/build/linux/kernel/a.c"
 	works patch && grep -qF 'kernel/a.c' "$work/out" || return
-	works patch second && grep -qF '+int c, d;' "$work/copy/patches/0002-second.patch" || return
+	git -C "$work/copy" config --remove-section user
+	refuses "git does not know who signs it off" patch second
+	local rc=$?
+	git -C "$work/copy" config user.name tester
+	git -C "$work/copy" config user.email tester@localhost
+	[ "$rc" -eq 0 ] && [ ! -e "$work/copy/patches/0002-second.patch" ] || return
+	works patch second && grep -qF '+int c, d;' "$work/copy/patches/0002-second.patch" &&
+		grep -qx 'Signed-off-by: tester <tester@localhost>' "$work/copy/patches/0002-second.patch" || return
 	# An edit of what the first patch added goes into the first one.
 	sed -i 's/int ours;/int ours = 1;/' "$work/copy/build/linux/kernel/a.c"
 	works patch ours && grep -qF '+int ours = 1;' "$work/copy/patches/0001-ours.patch" &&
@@ -299,9 +306,9 @@ test_variant_begins_as_prod() {
 		echo bumped > "$LU_OUT/bumped/object"
 		begin_variant bumped' - "$top/dev" || return
 	[ ! -e "$out/debug" ] || fail "debug begins as prod, too" || return
-	[ "$(cd "$out/bumped" && find . | sort | paste -sd ' ')" = ". ./.config ./object" ] &&
-		[ "$(cat "$out/prod/object" "$out/bumped/object")" = $'object\nbumped' ] ||
-		fail "in the variant: $(find "$out")"
+	[ "$(cd "$out/bumped" && find . | sort | paste -sd ' ')" = ". ./.config ./object" ] ||
+		fail "in the variant: $(find "$out/bumped")" || return
+	[ "$(cat "$out/prod/object" "$out/bumped/object")" = $'object\nbumped' ] || fail "prod has changed"
 }
 
 test_dropped_symbol() {
