@@ -186,6 +186,56 @@ test_needed_kernels() {
 		names '' --needs nosuch
 }
 
+# The first line of each kind of report, as kernels print them, and what looks like one.
+test_reports() {
+	PYTHONPATH=$vm python3 -c '
+import sys, kernellog
+for expected in (True, False):
+    for line in iter(sys.stdin.readline, "\n"):
+        if bool(kernellog.reports([line.rstrip("\n")])) != expected:
+            sys.exit(("not found: " if expected else "taken for a report: ") + line)' <<-'LOG' 2> "$work/out" && return
+		WARNING: CPU: 0 PID: 1 at mm/page_alloc.c:4730 __alloc_pages_noprof+0x1/0x2
+		BUG: kernel NULL pointer dereference, address: 0000000000000000
+		BUG: unable to handle page fault for address: ffffffffffffff00
+		Oops: Oops: 0002 [#1] PREEMPT SMP KASAN
+		Oops: general protection fault, probably for non-canonical address 0xdffffc0000000000: 0000 [#1]
+		kernel BUG at mm/memblock.c:1!
+		Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b
+		BUG: KASAN: slab-use-after-free in lkdtm_READ_AFTER_FREE+0x1/0x2
+		BUG: KFENCE: out-of-bounds read in f+0x1/0x2
+		UBSAN: array-index-out-of-bounds in lib/x.c:1:2
+		kmemleak: unreferenced object 0xffff888001234560 (size 64):
+		kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
+		WARNING: possible circular locking dependency detected
+		WARNING: possible recursive locking detected
+		WARNING: inconsistent lock state
+		WARNING: suspicious RCU usage
+		WARNING: lock held when returning to user space!
+		BUG: sleeping function called from invalid context at mm/x.c:1
+		BUG: scheduling while atomic: init/1/0x00000002
+		BUG: Bad page state in process init  pfn:01234
+		BUG: Bad rss-counter state mm:0000000012345678 type:MM_FILEPAGES val:1
+		BUG kmalloc-64 (Not tainted): Poison overwritten
+		list_add corruption. next->prev should be prev (ffff888001234560), but was 0000000000000000.
+		refcount_t: underflow; use-after-free.
+		INFO: task init:1 blocked for more than 122 seconds.
+		rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+		watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [init:1]
+		init[1]: segfault at 0 ip 0000000000401000 sp 00007ffc00000000 error 4 in init[401000+1000]
+
+		kmemleak: Kernel memory leak detector initialized (mem pool available: 38000)
+		kasan: KernelAddressSanitizer initialized
+		kfence: initialized - using 2097152 bytes for 255 objects
+		rcu: RCU lockdep checking is enabled.
+		Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar
+		luo: update finished
+		lu: start frame warning 0
+
+	LOG
+	sed 's/^/# /' "$work/out"
+	return 1
+}
+
 # Results and trouble that are found in a KUnit log, which is on stdin.
 kunit() {
 	PYTHONPATH=$vm python3 -c '

@@ -62,8 +62,18 @@ static void warns(struct lu_run *run)
 	lu_write("/dev/kmsg", "<4>WARNING: CPU: 0 PID: 1 at kernel/frame.c:1 frame+0x1/0x2\n");
 }
 
-LU_TEST(warning, "own fails=kernel\\x20report", warns);
+LU_TEST(warning, "own flavour=prod fails=kernel\\x20report", warns);
 LU_TEST(warning_expected, "own flavour=prod expect=frame\\.c:1", warns);
+
+/* In earnest. */
+static void uses_what_it_freed(struct lu_run *run)
+{
+	(void)run;
+	lu_write("/sys/kernel/debug/provoke-crash/DIRECT", "READ_AFTER_FREE");
+}
+
+LU_TEST(kasan, "own mem=1G flavour=debug fails=kernel\\x20report:\\x20BUG:\\x20KASAN:\\x20.*free",
+	uses_what_it_freed);
 
 static void crashes(struct lu_run *run)
 {

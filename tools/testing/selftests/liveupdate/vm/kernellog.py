@@ -5,7 +5,7 @@ import re
 
 # Each is the first line of a report; the reports of a chain of kernels are all found.
 REPORTS = re.compile("|".join((
-    r"\bBUG: ", r"\bBUG [a-z_-]+ ", r"WARNING: ", r"\bOops: ", r"Kernel panic", r"KASAN: ", r"KFENCE: ",
+    r"\bBUG: ", r"\bBUG [a-z0-9_-]+ ", r"kernel BUG at ", r"WARNING: ", r"\bOops: ", r"Kernel panic", r"KASAN: ", r"KFENCE: ",
     r"UBSAN: ", r"general protection fault", r"invalid opcode:", r"stack segment:", r"double fault:",
     r"unable to handle", r"kmemleak: unreferenced object", r"kmemleak: [1-9]\d* new suspected",
     r"INFO: task .* blocked for more", r"rcu: INFO: .*stall", r"possible (circular|recursive|irq) ",
