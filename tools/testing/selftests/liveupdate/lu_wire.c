@@ -58,7 +58,7 @@ void lu_kmemleak(void)
 	fd = open(kmemleak, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	/* An object is reported once it was missed twice, and was five seconds old the second time. */
+	/* What is reported was missed twice, and was five seconds old the second time. */
 	clock_gettime(CLOCK_MONOTONIC, &then);
 	then.tv_sec += 5;
 	dprintf(fd, "scan");
