@@ -103,7 +103,7 @@ static void verdict(struct lu_run *run)
 LU_TEST(test_module, "mem=1G flavour=prod+debug append=kho=on", verdict, verdict, verdict, verdict);
 
 /* The range spans the end of node 0. */
-LU_TEST(two_nodes, "mem=1G cpus=2 numa=2 append=kho=on "
+LU_TEST(two_nodes, "mem=1G cpus=2 numa=2 append=kho=on append=page_poison=1 "
 	"append=kho_exercise_range=0x1fd01000,0x603000",
 	nodes, nodes, nodes, nodes);
 LU_TEST(three_nodes, "cpus=3 numa=512M,512M,512M flavour=prod+debug append=kho=on "
