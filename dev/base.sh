@@ -111,7 +111,8 @@ prepare_base() {
 	version=$(base_version "$tmp")
 	step "recording Linux $version as the base" "$LU_LOGS/base.log" . 0 base_commit "$tmp" "$version" ||
 		die "$source: git could not record it, see build/logs/base.log (is the disk full?)"
-	rm -rf -- "$LU_TREE"
+	# Its other folder goes with the repository that it is of.
+	rm -rf -- "$LU_TREE" "$LU_OUT/verify"
 	echo "$key" > "$tmp/.git/lu-base-key"
 	mv -- "$tmp" "$LU_TREE"
 	trap - EXIT

@@ -24,6 +24,8 @@ take_lock() {
 		flock 9
 	}
 	export LU_LOCKED=1
+	# Of one that was ended half way.
+	rm -rf -- "$LU_OUT"/.index.* "$LU_OUT"/.lint.* "$LU_OUT"/.overlay.new "$LU_OUT"/.patches.new
 }
 
 # git as it is everywhere, whatever the user has configured.

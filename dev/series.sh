@@ -73,10 +73,21 @@ commit_series() {
 			tree_git commit-tree -p "$commit" "$(GIT_INDEX_FILE=$index tree_git write-tree)")
 	done
 	rm -f -- "$index" "$mine" "$mine.base" "$mine.new"
-	[ ! -s "$left" ] ||
-		die "$(head -n 1 "$left"): is in no topic of the series; add an 'Adds:' line to the patch in patches/ that it belongs to"
+	[ ! -s "$left" ] || {
+		f=$(head -n 1 "$left")
+		rm -f -- "$left"
+		die "$f: is in no topic of the series; add an 'Adds:' line to the patch in patches/ that it belongs to"
+	}
 	rm -f -- "$left"
 	echo "$commit"
+}
+
+# Mails in the repository must not be taken for files of the series.
+hide_from_overlay() { # DIR
+	[[ $1/ == "$LU_TOP"/* ]] && ! git -C "$LU_TOP" check-ignore -q -- "$1/x" || return 0
+	[ -z "$(find "$1" -mindepth 1 ! -name '[0-9]*.patch' -print -quit)" ] ||
+		die "series: $1 is in the repository and has other files in it; give a folder of its own"
+	echo '*' > "$1/.gitignore"
 }
 
 export_series() { # DIR
@@ -85,6 +96,7 @@ export_series() { # DIR
 	last=$(commit_series) || exit 1
 	mkdir -p "$dir"
 	dir=$(readlink -f "$dir")
+	hide_from_overlay "$dir"
 	find "$dir" -maxdepth 1 -name '[0-9][0-9][0-9][0-9]-*.patch' -delete
 	GIT_COMMITTER_NAME=lu GIT_COMMITTER_EMAIL=lu@localhost tree_git format-patch -q -o "$dir" \
 		--base=base --cover-letter "base..$last"

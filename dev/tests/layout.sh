@@ -266,6 +266,6 @@ while read -r name; do
 		echo "not ok $number $name"
 		failed=1
 	fi
-done < <(sed -n 's/^test_\([a-z_]*\)() {$/\1/p' "$0")
+done < <(sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$0")
 echo "1..$number"
 exit "$failed"

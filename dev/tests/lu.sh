@@ -178,7 +178,7 @@ test_only_changes_are_written() {
 
 test_file_without_topic() {
 	echo 'int lost;' > "$work/copy/kernel/lost.c"
-	refuses "kernel/lost.c: is in no topic of the series" series "$work/mbox"
+	refuses "kernel/lost.c: is in no topic of the series" series "$work/mbox" && nothing_left
 	local rc=$?
 	rm "$work/copy/kernel/lost.c"
 	return "$rc"
@@ -215,6 +215,26 @@ test_edits_are_not_lost() {
 	git -C "$work/copy" checkout -q patches
 	(cd "$work/copy/build/linux" && sed -i 's/int b2;/int b;/' kernel/a.c)
 	works series "$work/mbox"
+}
+
+# Mails beside the sources are not taken for sources; other files are left alone.
+test_series_in_the_repository() {
+	local rc=0
+
+	works series mails && works series mails && [ -f "$work/copy/mails/0000-cover-letter.patch" ] || rc=1
+	refuses "has other files in it; give a folder of its own" series kernel || rc=1
+	[ ! -e "$work/copy/kernel/.gitignore" ] || fail "kernel/ is hidden" || rc=1
+	rm -rf -- "$work/copy/mails"
+	return "$rc"
+}
+
+# What ./lu series --verify keeps is of the old base.
+test_new_base_after_verify() {
+	works series "$work/mbox" || return
+	mkdir -p "$work/copy/build/verify/linux"
+	echo '# newer' >> "$work/base/Makefile"
+	works series "$work/mbox" || return
+	[ ! -e "$work/copy/build/verify" ] || fail "build/verify is of a base that is gone"
 }
 
 test_git_am_takes_it() {
@@ -347,6 +367,6 @@ while read -r name; do
 		echo "not ok $number $name"
 		failed=1
 	fi
-done < <(sed -n 's/^test_\([a-z_]*\)() {$/\1/p' "$0")
+done < <(sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$0")
 echo "1..$number"
 exit "$failed"
