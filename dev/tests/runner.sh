@@ -147,6 +147,53 @@ test_a_hang() {
 	! grep -qs sleep "/proc/$(cat "$work/pid")/cmdline" || fail "a child of it is left"
 }
 
+# The ones that have not begun do not begin, those that have are ended.
+test_an_interrupt() {
+	local signal rc pid
+
+	for signal in TERM INT; do
+		rm -f "$work/begun"
+		host one "echo one >> $work/begun; sleep 1000"
+		host two "echo two >> $work/begun; sleep 1000"
+		# A shell has its children ignore SIGINT.
+		python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.execv(sys.argv[1], sys.argv[1:])' "$vm/run.py" --programs "$work/programs" \
+			--logs "$work/logs" --jobs 1 "${hosts[@]}" > "$work/out" 2>&1 &
+		pid=$!
+		timeout 20 sh -c "until [ -s '$work/begun' ]; do sleep 0.1; done"
+		kill "-$signal" "$pid"
+		rc=0
+		timeout 20 tail --pid="$pid" -f /dev/null || rc=1
+		wait "$pid" || rc=$rc$?
+		if [ "$rc $(cat "$work/begun")" != '0130 one' ] || ! grep -qx '# interrupted' "$work/out"; then
+			sed 's/^/# /' "$work/out"
+			fail "SIG$signal: ended with $rc, began $(paste -sd' ' "$work/begun")"
+			return
+		fi
+		hosts=()
+	done
+}
+
+test_a_fault_of_the_runner() {
+	local got
+
+	got=$(PYTHONPATH=$vm python3 -c '
+import argparse, sys, run
+runner = object.__new__(run.Runner)
+runner.args = argparse.Namespace(jobs=1)
+runner.report = run.Report(3)
+def work(what):
+    if what != "sound":
+        raise KeyError("lost")
+    runner.report.case(what, "ok")
+runner.work([(work, ["one", "two"]), (work, "sound")])
+sys.exit(runner.report.close())') && fail "it passed" && return
+	[ "$(grep -c '^not ok . \(one\|two\)$' <<< "$got") $(tail -n 1 <<< "$got")" = '2 1 passed, 2 failed' ] ||
+		fail "$got" || return
+	grep -qF "one: the runner failed: KeyError('lost')" <<< "$got" || fail "$got"
+}
+
 test_nothing_at_all() {
 	ends_with 1 '0 passed, 0 failed'
 }
@@ -221,6 +268,13 @@ for expected in (True, False):
 		INFO: task init:1 blocked for more than 122 seconds.
 		rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
 		watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [init:1]
+		pagealloc: memory corruption
+		pagealloc: single bit error
+		INFO: trying to register non-static key.
+		turning off the locking correctness validator.
+		irq 11: nobody cared (try booting with the "irqpoll" option)
+		kmemleak: Kernel memory leak detector disabled
+		kmemleak: Cannot allocate a kmemleak_object structure
 		init[1]: segfault at 0 ip 0000000000401000 sp 00007ffc00000000 error 4 in init[401000+1000]
 
 		kmemleak: Kernel memory leak detector initialized (mem pool available: 38000)
@@ -343,6 +397,6 @@ while read -r name; do
 		echo "not ok $number $name"
 		failed=1
 	fi
-done < <(sed -n 's/^test_\([a-z_]*\)() {$/\1/p' "$0")
+done < <(sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$0")
 echo "1..$number"
 exit "$failed"

@@ -60,14 +60,15 @@ def main():
     described = subprocess.run([programs["demo"], "--describe"], capture_output=True, text=True,
                                check=True).stdout
     spec = Spec.parse(described.split(" ", 2)[2])
-    Machine(spec, folder, args.image, ramdisk, accelerator.arguments).run(
-        60 + 20 * accelerator.boot, message)
+    machine = Machine(spec, folder, args.image, ramdisk, accelerator.arguments)
+    if machine.run(60 + 20 * accelerator.boot, message):
+        machine.trouble = "it took too long, and was ended"
     os.unlink(ramdisk)
     found = kernellog.reports(kernellog.lines(os.path.join(folder, "console.log")))
     if state["result"] == ["ok"] and not found:
         print("The live update went well.")
         return 0
-    for line in state["output"][-10:] + [line for _, line in found[:5]]:
+    for line in [*state["output"][-10:], *(line for _, line in found[:5]), machine.trouble]:
         print(f"    {line}")
     print(f"demo: the live update failed; the kernels' log is {folder}/console.log")
     return 1

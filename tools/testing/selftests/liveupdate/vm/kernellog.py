@@ -12,7 +12,9 @@ REPORTS = re.compile("|".join((
     r"suspicious RCU usage", r"inconsistent lock state", r"DEBUG_LOCKS_WARN_ON", r"Bad page state",
     r"list_(add|del) corruption", r"refcount_t: ", r"soft lockup", r"hard LOCKUP", r"segfault at ",
     r"held lock freed", r"lock held when returning", r"sleeping function called",
-    r"slab-out-of-bounds", r"possible memory leak", r"Initramfs unpacking failed",
+    r"pagealloc: (single bit error|memory corruption)", r"non-static key", r"nobody cared",
+    r"locking correctness validator", r"Kernel memory leak detector disabled",
+    r"Cannot allocate a kmemleak_object", r"slab-out-of-bounds", r"possible memory leak", r"Initramfs unpacking failed",
     # Errors of the test drivers, by all else that they say.
     r"liveupdate test: .*(expected|cannot be) ",
     r"luo_exercise: (?!mutation \S+$|a file of the previous kernel makes no sense)",

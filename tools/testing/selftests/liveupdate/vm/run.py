@@ -29,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 import accel
 import initrd
@@ -389,6 +390,31 @@ class Runner:
         machines.sort(key=lambda m: (m[1] != "debug", -m[0]))
         return [(self.run_cases, group, flavour) for _, flavour, group in machines]
 
+    def attempt(self, run, what, *more):
+        """What goes wrong in the runner itself fails the cases that it was at."""
+        try:
+            run(what, *more)
+        except Exception as error:  # pylint: disable=broad-except
+            trace = traceback.format_exc().splitlines()[-TAIL:]
+            for name in map(str, what if isinstance(what, list) else [what]):
+                self.report.case(name, "fail", f"the runner failed: {error!r}",
+                                 details=[f"  | {line}" for line in trace])
+
+    def work(self, items):
+        pool = concurrent.futures.ThreadPoolExecutor(self.args.jobs)
+        try:
+            for future in concurrent.futures.as_completed(
+                    [pool.submit(self.attempt, *item) for item in items]):
+                future.result()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            print("# interrupted", flush=True)
+            for pid in family(os.getpid())[1:]:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            os._exit(130)
+        pool.shutdown()
+
     def run(self):
         cases = self.cases()
         hosts = [h for h in self.args.host if self.wanted_host(h)]
@@ -413,10 +439,7 @@ class Runner:
             self.accelerator(flavour)
         work = [(self.run_host, path) for path in hosts]
         work += [(self.run_kunit, flavour) for flavour in kunit] + self.jobs(cases)
-        with concurrent.futures.ThreadPoolExecutor(self.args.jobs) as pool:
-            futures = [pool.submit(*item) for item in work]
-            for future in concurrent.futures.as_completed(futures):
-                future.result()
+        self.work(work)
         if hosts or kunit:
             self.report.plan()
         return self.report.close()
