@@ -86,6 +86,25 @@ static bool luo_cmdline_has(const char *text, const char *param, const char *val
 	return false;
 }
 
+/* Is @word in a list that is a value of @param? */
+static bool luo_cmdline_lists(const char *text, const char *param, const char *word)
+{
+	char *copy __free(kfree) = kstrdup(text, GFP_KERNEL);
+	char *p, *v, *args, *other;
+
+	if (!copy)
+		return false;
+	for (args = skip_spaces(copy); *args;) {
+		args = next_arg(args, &p, &v);
+		if (!parameq(p, param))
+			continue;
+		while ((other = strsep(&v, ",")))
+			if (!strcmp(other, word))
+				return true;
+	}
+	return false;
+}
+
 static void luo_cmdline_found(struct luo_cmdline *line, const char *param,
 			      const char *val, const char *why, bool loses)
 {
@@ -155,7 +174,8 @@ static void luo_cmdline_pci(struct luo_cmdline *line, const char *param,
 	if (!line->env->pci)
 		return;
 	while ((word = strsep(&val, ","))) {
-		if (match_string(luo_pci_words, ARRAY_SIZE(luo_pci_words), word) < 0)
+		if (match_string(luo_pci_words, ARRAY_SIZE(luo_pci_words), word) < 0 ||
+		    luo_cmdline_lists(line->env->own, param, word))
 			continue;
 		luo_cmdline_loses_pci(line, param, word);
 	}

@@ -397,8 +397,12 @@ static void luo_gate_reserve_mem(const struct luo_image *next)
 	const struct format_table *table = &next->table;
 	u64 lacking;
 
-	if (next->kind != LUO_IMAGE_TABLE || !kho_reserve_mem_is_preserved())
+	if (!kho_reserve_mem_is_preserved())
 		return;
+	if (next->kind != LUO_IMAGE_TABLE) {
+		pr_warn("it is not known whether what is in reserve_mem= regions will go over: the loaded kernel does not say which formats it reads\n");
+		return;
+	}
 	if (format_table_reads(table, LIVEUPDATE_FORMAT_KHO, KHO_FDT_COMPATIBLE, 0,
 			       &lacking) ||
 	    format_table_reads(table, LIVEUPDATE_FORMAT_SUBTREE,

@@ -136,6 +136,9 @@ static void devices(struct kunit *test)
 	expect(test, env, "acpi acpi=force acpi=offline", "", 0);
 	expect(test, env, "iommu=off", "iommu=off;", 1);
 	expect(test, env, "intel_iommu=on intel-iommu=on", "intel_iommu=on;intel-iommu=on;", 2);
+	env.own = "pci=nocrs pci=noaer,nommconf";
+	expect(test, env, "pci=nommconf", "", 0);
+	expect(test, env, "pci=nommconf,conf1", "pci=conf1;", 1);
 	env.own = "acpi=off iommu=pt intel_iommu=on";
 	expect(test, env, "intel_iommu=on iommu=pt acpi=off", "", 0);
 	expect(test, env, "intel_iommu=on", "iommu=pt;", 1);

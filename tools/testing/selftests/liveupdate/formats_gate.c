@@ -389,6 +389,8 @@ static void reserve_mem(struct lu_run *run)
 	static const char * const formats[] = { "kho-v4", "memblock-v1", "reserve-mem-v1" };
 	static const char said[] = "what is in reserve_mem= regions will not go over: the loaded "
 				   "kernel does not read the format";
+	static const char unknown[] = "it is not known whether what is in reserve_mem= regions "
+				      "will go over";
 
 	LU_EQ(load(IMAGE), 0);
 	LU_EQ(logged(said), 0);
@@ -399,6 +401,9 @@ static void reserve_mem(struct lu_run *run)
 	LU_EQ(load(renamed("memfd-v2", "another-v1")), 0);
 	LU_EQ(load(IMAGE), 0);
 	LU_EQ(logged(said), (int)ARRAY_LEN(formats));
+	LU_EQ(logged(unknown), 0);
+	LU_EQ(load(without_table()), 0);
+	LU_EQ(logged(unknown), 1);
 	(void)run;
 }
 
