@@ -62,6 +62,14 @@ static const char *instead(const struct check *check, const char *name)
 	return other ? text(", only %s", shown(other)) : "";
 }
 
+/* The kernel lets nothing pass that is not certain. */
+static bool refuses_unknown(void)
+{
+	char *word = host_read("/sys/module/liveupdate/parameters/unknown");
+
+	return word && !strncmp(word, "refuse", 6);
+}
+
 static bool is_of_module(enum format_kind kind, const char *name)
 {
 	const struct formats *formats = formats_of_host();
@@ -96,6 +104,12 @@ static bool check_format(struct check *check, enum format_kind kind, const char 
 		     what, shown(name), text("%#" PRIx64, required));
 		return false;
 	default:
+		if (check->image->table && is_of_module(kind, name) && refuses_unknown()) {
+			find(check, NO,
+			     "%s is refused: the image reads the format %s with a module, or not at all, and liveupdate.unknown=refuse is set; set it to warn, if the image has the module",
+			     what, shown(name));
+			return false;
+		}
 		if (check->image->table && is_of_module(kind, name)) {
 			find(check, DOUBT,
 			     "%s may be lost: the image reads the format %s with a module, or not at all; make sure that it has the module",
@@ -352,6 +366,9 @@ void check_all(struct check *check)
 		     "the image has no table of formats; it is judged by the names in it, which is less certain");
 	if ((!check->image || check_foundations(check)) && on)
 		devices = check_sessions(check);
+	if (check->image && !check->image->table && check->sessions && refuses_unknown())
+		find(check, NO,
+		     "the kernel refuses an image without a table of formats while there are sessions, as liveupdate.unknown=refuse is set; set it to warn, or give an image with a table");
 	if (check->image && !check->image->unread && on)
 		check_others(check, devices);
 	if (check->cmdline)

@@ -164,6 +164,10 @@ static void check_switch(struct check *check, const char *key, bool by_default)
 		     key, shown(value), key);
 	else if (by_default)
 		find(check, YES, "%s is on by default in the next kernel", key);
+	else if (image && !image->table && !strcmp(key, "kho"))
+		find(check, DOUBT,
+		     "%s=on is missing on the next kernel's command line, and it cannot be told whether it is on by default there; add it",
+		     key);
 	else if (image && image->cmdline_built_in)
 		find(check, DOUBT,
 		     "%s=on is missing on the next kernel's command line, but may be built into its image; add it",
@@ -203,6 +207,23 @@ static uint64_t memory_end(void)
 	return end > 1 ? end : 0;
 }
 
+static void check_memmap(struct check *check, const char *value)
+{
+	char *part, *save, *rest;
+
+	for (part = strtok_r(text("%s", value), ",", &save); part;
+	     part = strtok_r(NULL, ",", &save)) {
+		uint64_t size = parse_size(part, &rest);
+
+		/* Memory that is added. */
+		if (rest != part && size && *rest == '@')
+			continue;
+		find(check, DOUBT,
+		     "memmap=%s may take memory away that is preserved; drop it from the command line",
+		     shown(part));
+	}
+}
+
 /* What this kernel lives with takes nothing more away. */
 static void check_memory(void *arg, const char *key, const char *value)
 {
@@ -214,13 +235,7 @@ static void check_memory(void *arg, const char *key, const char *value)
 	    has(host_cmdline(), key, value))
 		return;
 	if (same_key(key, "memmap")) {
-		size = parse_size(value, &rest);
-		/* Memory that is added. */
-		if (rest != value && size && *rest == '@')
-			return;
-		find(check, DOUBT,
-		     "memmap=%s may take memory away that is preserved; drop it from the command line",
-		     shown(value));
+		check_memmap(check, value);
 		return;
 	}
 	size = parse_size(value, &rest);
@@ -245,6 +260,11 @@ struct devices {
 	const char *other;	/* the command line to compare with */
 };
 
+struct pci_word {
+	const char *word;
+	bool found;
+};
+
 static void not_reached(const struct devices *devices, const char *key, const char *value)
 {
 	find(devices->check, devices->level,
@@ -261,6 +281,27 @@ static void check_acpi(void *arg, const char *key, const char *value)
 		not_reached(devices, key, value);
 }
 
+/* Does this kernel live with @word of pci= as well? */
+static void find_pci_word(void *arg, const char *key, const char *value)
+{
+	struct pci_word *word = arg;
+	char *other, *save;
+
+	if (!value || !same_key(key, "pci"))
+		return;
+	for (other = strtok_r(text("%s", value), ",", &save); other;
+	     other = strtok_r(NULL, ",", &save))
+		word->found |= !strcmp(other, word->word);
+}
+
+static bool has_pci_word(const char *line, const char *word)
+{
+	struct pci_word arg = { .word = word };
+
+	walk(line, find_pci_word, &arg);
+	return arg.found;
+}
+
 static void check_pci(void *arg, const char *key, const char *value)
 {
 	static const char * const bad[] = {
@@ -274,7 +315,7 @@ static void check_pci(void *arg, const char *key, const char *value)
 	for (word = strtok_r(text("%s", value), ",", &save); word;
 	     word = strtok_r(NULL, ",", &save))
 		for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-			if (!strcmp(word, bad[i]))
+			if (!strcmp(word, bad[i]) && !has_pci_word(devices->other, word))
 				not_reached(devices, key, word);
 }
 

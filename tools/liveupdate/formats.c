@@ -200,7 +200,7 @@ int cmd_formats(int argc, char **argv)
 	print_json(formats, image && !image->table);
 	json_end();
 	if (opt_json)
-		return ST_OK;
+		return image && image->unread ? ST_UNKNOWN : ST_OK;
 	if (image && !image->table) {
 		if (image->unread)
 			die(ST_UNKNOWN,

@@ -60,6 +60,7 @@ struct scan {
 	/* The last bytes of what came before, then what came now. */
 	uint8_t tail[LONGEST];
 	size_t tail_len;
+	bool full;
 };
 
 static bool is_word(uint8_t c)
@@ -82,8 +83,12 @@ static void scan_name(struct scan *scan, const uint8_t *data, size_t at, size_t 
 		return;
 	while (begin && at - begin < LONGEST - 12 && is_word(data[begin - 1]))
 		begin--;
-	if (begin == at || formats->nr == MAX_NAMES)
+	if (begin == at)
 		return;
+	if (formats->nr == MAX_NAMES) {
+		scan->full = true;
+		return;
+	}
 	/* It may begin before the tail, and was seen as a whole with what came before. */
 	if (!begin && scan->tail_len == LONGEST)
 		return;
@@ -129,6 +134,8 @@ static void look_into(struct image *image)
 	else
 		scan_piece(&scan, image->payload, image->payload_size);
 	progress(NULL);
+	if (!image->unread)
+		image->unread = unpack_verdict(scan.full);
 	/* Half of it says nothing. */
 	if (image->unread)
 		image->formats.nr = 0;

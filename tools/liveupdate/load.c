@@ -103,7 +103,8 @@ static void load(const char *image, const char *initrd, const char *cmdline)
 static int unload(void)
 {
 	if (syscall(SYS_kexec_file_load, -1, -1, 0UL, NULL, (unsigned long)KEXEC_FILE_UNLOAD))
-		die_of_load(errno, "nothing");
+		die(errno == EPERM ? ST_PERMISSION : errno == EBUSY ? ST_BUSY : ST_FAILED,
+		    "the image cannot be dropped: %m; run luctl as root when no other one is being loaded");
 	loaded_forget();
 	json_begin("load");
 	json_bool("done", true);

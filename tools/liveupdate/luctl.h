@@ -168,6 +168,8 @@ typedef void (*unpack_sink)(void *arg, const uint8_t *data, size_t size);
 const char *unpack_name(const uint8_t *data, size_t size);
 /* Returns NULL, or why it cannot be unpacked. */
 const char *unpack(const uint8_t *data, size_t size, unpack_sink sink, void *arg);
+/* The same, for whoever was given the pieces and has had too many names in them. */
+const char *unpack_verdict(bool too_many);
 
 /* device.c: /dev/liveupdate */
 

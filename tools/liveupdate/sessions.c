@@ -200,6 +200,9 @@ int cmd_discard(int argc, char **argv)
 			die(ST_BUSY,
 			    "session %s cannot be given up yet: a file in it is not ready; try again later",
 			    shown(argv[1]));
+		if (err == EINVAL && !pid)
+			die(ST_BUSY, "session %s is retrieved; end the process that has it instead",
+			    shown(argv[1]));
 		if (err == EINVAL)
 			die(ST_BUSY,
 			    "session %s is retrieved, process %d (%s) has it; end that process instead",

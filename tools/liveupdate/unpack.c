@@ -183,3 +183,8 @@ const char *unpack(const uint8_t *data, size_t size, unpack_sink sink, void *arg
 		return text("it is packed with %s, which this luctl cannot open", packing->name);
 	return packing->unpack(data, size, &out);
 }
+
+const char *unpack_verdict(bool too_many)
+{
+	return too_many ? "it has more names of formats than any kernel" : NULL;
+}

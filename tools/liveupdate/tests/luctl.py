@@ -294,6 +294,7 @@ def test_check_the_command_line():
             (image, ON + ' mem=512M', 'no', 'mem=512M leaves memory out'),
             (image, ON + ' mem=4G', 'yes', 'kho is on'),
             (image, ON + ' memmap=64M$1G', 'unknown', 'memmap=64M$1G may take memory away'),
+            (image, ON + ' memmap=1M@4K,512M$256M', 'unknown', 'memmap=512M$256M may take memory away'),
             # Whether a device is preserved cannot be seen here.
             (image, ON + ' pci=nocrs,nommconf', 'unknown', 'pci=nommconf the next kernel does not'),
             (image, ON + ' acpi=off', 'unknown', 'acpi=off the next kernel does not'),
@@ -307,6 +308,10 @@ def test_check_the_command_line():
         expect(any(text in t for t in done.findings(level)), line, done.json)
         expect(not any('mem=4G' in t for t in done.findings('no')), done.json)
     # What this kernel has as well changes nothing; what it has alone does.
+    both = ON + ' pci=nocrs,nommconf'
+    done = run('check', image, '--append', both + ',noacpi', root=root(cmdline=both), status=9)
+    expect(not any('nommconf' in t for t in done.findings('unknown')) and
+           any('pci=noacpi' in t for t in done.findings('unknown')), done.json)
     same = ' mem=512M memmap=64M$1G iommu=pt'
     done = run('check', image, '--append', ON + same, root=root(cmdline=ON + same), status=9)
     expect(len(done.findings('unknown')) == 1, done.json)
@@ -314,12 +319,6 @@ def test_check_the_command_line():
     expect(any('iommu=pt is on one of the two' in t for t in done.findings('unknown')), done.json)
     done = run('check', image, '--append', 'more', '--reuse-cmdline', root=root(), status=9)
     expect(done.json['command_line'] == ON + ' more', done.json)
-    # What this kernel has as well changes nothing; what it has alone does.
-    same = ' mem=512M memmap=64M$1G iommu=pt'
-    done = run('check', image, '--append', ON + same, root=root(cmdline=ON + same), status=9)
-    expect(len(done.findings('unknown')) == 1, done.json)
-    done = run('check', image, '--append', ON, root=root(cmdline=ON + same), status=9)
-    expect(any('iommu=pt is on one of the two' in t for t in done.findings('unknown')), done.json)
     done = run('check', image, '--append', 'more', '--reuse-cmdline', root=root(cmdline=ON + ' -- single'),
                status=9)
     expect(done.json['command_line'] == ON + ' more -- single', done.json)
@@ -405,6 +404,9 @@ def test_images_without_a_table():
         done = run('check', path, status=9, root=root())
         expect(done.json['image']['version'] == '7.3.0' and not done.findings('no'), name, done.json)
         expect(any('the format pci-state-v1, and preserved' in t for t in done.findings('unknown')), done.json)
+        # Mainline can be configured to have KHO on.
+        done = run('check', path, '--append', 'liveupdate=on', root=root(), status=9)
+        expect(any('kho=on is missing' in t for t in done.findings('unknown')), done.json)
         # Damaged in the middle: nothing is said of it.
         broken = bytearray(packed)
         broken[len(broken) // 2] ^= 0xff
@@ -443,15 +445,23 @@ def test_packings_that_cannot_be_opened():
     for data, text in cases:
         done = run('check', file(bzimage(payload=data)), status=9, root=root())
         expect(any(text in t for t in done.findings('unknown')), text, done.json)
-        run('formats', file(bzimage(payload=data)), root=root())
+        run('formats', file(bzimage(payload=data)), status=9, root=root())
         run('formats', file(bzimage(payload=data)), status=9, root=root(), as_json=False)
+
+
+@unpacks
+def test_too_many_names():
+    names = [f'name{i}-v1' for i in range(1000)]
+    done = run('check', file(bzimage(payload=gzip.compress(vmlinux(*names, 'kho-v4')))), status=9, root=root())
+    expect(any('more names of formats than any' in t for t in done.findings('unknown')), done.json)
+    return None
 
 
 @unpacks
 def test_a_bomb():
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b''.join(packer.compress(bytes(1 << 26)) for _ in range(17)) + packer.flush()
-    done = run('formats', file(bzimage(payload=bomb)), root=root())
+    done = run('formats', file(bzimage(payload=bomb)), status=9, root=root())
     expect('more than 1 GiB' in done.json['unread'], done.json)
     return None
 
