@@ -222,38 +222,41 @@ lint_roundtrip() {
 	rm -rf -- "$dir"
 }
 
+# One check, and its verdict. A failed one leaves its name.
+run_check() { # NAME
+	local log=$LU_LOGS/lint-$1.log
+
+	if ("lint_$1") > "$log" 2>&1; then
+		say "lint: $1: clean"
+		return 0
+	fi
+	echo "$1" >> "$LU_LOGS/lint-failed"
+	printf '%s\nlu: lint: %s: FAILED\n' "$(sed 's/^/    /' "$log")" "$1" >&2
+}
+
 cmd_lint() {
-	local check failed=() checks=(checkpatch arm64 options sparse roundtrip layout kerneldoc
-		shellcheck python house diagnostics hooks)
-	local -A verdict
+	local check groups=()
 
 	[ $# -eq 0 ] || die "lint: takes no arguments"
 	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
 	take_lock
 	build_kernel prod
-	# Side by side, the longest first.
-	for check in "${checks[@]}"; do
+	: > "$LU_LOGS/lint-failed"
+	# Side by side, the longest first. As in step(): whoever ends this ends all of it.
+	for check in checkpatch arm64 options sparse roundtrip layout kerneldoc shellcheck python \
+		house diagnostics hooks; do
 		while [ "$(jobs -pr | wc -l)" -ge "$LU_JOBS" ]; do
 			sleep 0.1
 		done
-		# As in step(): whoever ends this ends all of it.
 		set -m
-		("lint_$check" || exit 1) > "$LU_LOGS/lint-$check.log" 2>&1 9>&- < /dev/null &
+		run_check "$check" 9>&- < /dev/null &
 		set +m
-		verdict[$check]=$!
+		groups+=("-$!")
 		# shellcheck disable=SC2064 # those of now are meant
-		trap "kill -- ${verdict[*]/#/-} 2> /dev/null || :; exit 130" INT TERM HUP
+		trap "kill -- ${groups[*]} 2> /dev/null || :; exit 130" INT TERM HUP
 	done
-	for check in "${checks[@]}"; do
-		if wait "${verdict[$check]}"; then
-			say "lint: $check: clean"
-		else
-			sed 's/^/    /' "$LU_LOGS/lint-$check.log" >&2
-			say "lint: $check: FAILED"
-			failed+=("$check")
-		fi
-	done
+	wait
 	trap - INT TERM HUP
-	[ ${#failed[@]} -eq 0 ] || die "lint: ${failed[*]}: see above"
+	[ ! -s "$LU_LOGS/lint-failed" ] || die "lint: $(paste -sd' ' "$LU_LOGS/lint-failed"): see above"
 	say "lint: clean"
 }
