@@ -402,7 +402,7 @@ static int luo_file_do_preserve(struct luo_file *file)
 {
 	int err;
 
-	err = luo_gate_file(file);
+	err = luo_gate_file(file, false);
 	if (err)
 		return err;
 	err = luo_file_claim_id(file, file->file);
@@ -415,7 +415,7 @@ static int luo_file_do_preserve(struct luo_file *file)
 	if (err)
 		goto err_flb;
 	/* Now it is known which features it takes. */
-	err = luo_gate_file(file);
+	err = luo_gate_file(file, true);
 	if (err)
 		goto err_preserve;
 	return 0;

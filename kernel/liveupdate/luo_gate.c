@@ -87,6 +87,7 @@ MODULE_PARM_DESC(unknown, "What to do with an image whose formats are not known:
  * @session: what is looked at
  * @file: the same; NULL if it is the session as such
  * @devices: formats of devices that the walk has come to
+ * @again: it is asked again, so what is not certain is said then
  * @missing: number of formats that are missing so far
  */
 struct luo_gate {
@@ -95,6 +96,7 @@ struct luo_gate {
 	const struct liveupdate_session *session;
 	const struct luo_file *file;
 	struct list_head devices;
+	bool again;
 	unsigned int missing;
 };
 
@@ -160,9 +162,10 @@ static void luo_gate_ask(struct luo_gate *gate, enum liveupdate_format_kind kind
 		mark->refused = true;
 	if (verdict == FORMAT_UNKNOWN && owner &&
 	    READ_ONCE(luo_unknown) == LUO_UNKNOWN_WARN) {
-		pr_warn("session %*pE: it is not known whether the file with token %#llx can go over: the loaded kernel reads format %s with a module, or not at all\n",
-			luo_text_len(gate->session->name), gate->session->name,
-			gate->file->token, format);
+		if (!gate->again)
+			pr_warn("session %*pE: it is not known whether the file with token %#llx can go over: the loaded kernel reads format %s with a module, or not at all\n",
+				luo_text_len(gate->session->name),
+				gate->session->name, gate->file->token, format);
 		return;
 	}
 	luo_gate_say(gate, format, verdict, lacking);
@@ -463,15 +466,20 @@ err_destroy:
 
 /**
  * luo_gate_file - may this file be preserved, as to the image that is loaded?
- * @file: the file, with its handler; and @required, if it is known
+ * @file: the file, with its handler
+ * @preserved: its handler has preserved it, so it is known which features that takes.
+ *	Before that what is certain is refused
  *
  * From luo_file_preserve(). Does not wait for images that are being loaded.
  *
  * Return: 0, also if none is loaded; -EPROTONOSUPPORT; -ENOMEM
  */
-int luo_gate_file(const struct luo_file *file)
+int luo_gate_file(const struct luo_file *file, bool preserved)
 {
-	struct luo_gate gate = { .session = file->set->session };
+	struct luo_gate gate = {
+		.session = file->set->session,
+		.again = !preserved,
+	};
 	struct luo_image *next;
 	int err;
 

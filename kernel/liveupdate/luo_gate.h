@@ -89,7 +89,7 @@ struct luo_cmdline_env {
 int luo_cmdline_check(const char *cmdline, const struct luo_cmdline_env *env);
 
 /* luo_gate.c; by whom it is called is said there. */
-int luo_gate_file(const struct luo_file *file);
+int luo_gate_file(const struct luo_file *file, bool preserved);
 int luo_gate_freeze(const struct kimage *image);
 
 #endif /* _LINUX_LUO_GATE_H */

@@ -421,6 +421,10 @@ static void load_without_module(int session)
 	LU_EQ(luo_log_count("liveupdate-module-flb-v1 with a module, or not at all", NULL, 0), 1);
 	LU_EQ(luo_log_count(said, NULL, 0), 2);
 	LU_EQ(luo_log_count("it is not known whether", NULL, 0), 2);
+	/* Each at preserve once, though it is asked twice. */
+	preserve_of_module(session, 4);
+	LU_EQ(luo_log_count("token 0x4 can go over", NULL, 0), 2);
+	LU_EQ(luo_log_count("it is not known whether", NULL, 0), 4);
 
 	lu_write(unknown, "refuse");
 	LU_EQ(luo_try_jump(), -EPROTONOSUPPORT);
