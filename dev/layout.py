@@ -168,7 +168,7 @@ def find_headers(top):
     folder = top / ABI
     if not folder.is_dir():
         raise Wrong(f'{folder}: no such folder; --top is the folder that has {ABI}')
-    headers = [Header(top, path) for path in sorted(folder.glob('*.h'))]
+    headers = [Header(top, path) for path in sorted(folder.rglob('*.h'))]
     for path in sorted((top / 'include').rglob('*.h')):
         if folder not in path.parents and PART_OF.search(prose_of(path.read_text('utf-8'))):
             headers.append(Header(top, path))

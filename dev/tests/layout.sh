@@ -107,6 +107,14 @@ test_a_moved_field() {
 	passes --record && passes && grep -q 'memfd-v3' "$page"
 }
 
+test_a_header_in_a_subfolder() {
+	add_a_header
+	mkdir "$abi/sub"
+	mv "$abi/tomorrow.h" "$abi/sub/"
+	refuses 'the format tomorrow-v1 has no record' && passes --record && passes &&
+		grep -q 'tomorrow-v1' "$page"
+}
+
 test_a_structure_within() {
 	# What is embedded in another format's structure changes that one as well.
 	sed -i -e '/^struct kho_vmalloc {/,/^}/s/^\tu32 total_pages;/\tu32 pages;/' \
