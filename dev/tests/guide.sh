@@ -97,5 +97,7 @@ timeout "$limit" qemu-system-x86_64 -nodefaults -display none -no-reboot -machin
 	-kernel "$top/build/bzImage" -initrd "$out/initrd" \
 	-append "console=ttyS0 panic=-1 retain_initrd no_timer_check kho=on liveupdate=on" < /dev/null ||
 	fail "the machine did not end well; see build/guide/console.log"
+complaints=$("$top/tools/testing/selftests/liveupdate/vm/kernellog.py" "$out/console.log") ||
+	fail "the kernel complains: $(head -n 1 <<< "$complaints"); see build/guide/console.log"
 missing=$(compare) || fail "'$missing' was not printed when it should; see build/guide/printed"
 echo "ok 1 in_five_minutes # $((SECONDS - begin)) s"

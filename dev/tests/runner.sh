@@ -58,6 +58,20 @@ judge() { # RC STATUS LAST [LINE...]
 	fail "exit status $rc; wanted $status, '$last' and '${line-}'"
 }
 
+# A suite that is in the sources and not in the kernel; of parametrised cases there are several.
+test_a_kunit_suite_that_is_missing() {
+	local kunit_sources=prod=three,three.x
+
+	kunit_log() {
+		printf '1..1\n    # Subtest: one\n    1..1\n        # Subtest: a\n        ok 1 p\n    ok 1 a\nok 1 one\n'
+	}
+	kunit_ends_with 0 '2 passed, 0 failed' 'ok 1 kunit.one.a.p@debug' < <(kunit_log) || return
+	kunit_sources=debug=one,one.a
+	kunit_ends_with 0 '2 passed, 0 failed' < <(kunit_log) || return
+	kunit_sources=debug=one,one.a,one.p,two,two.x
+	kunit_ends_with 1 '1 passed, 1 failed' '# kunit.log_is_clean@debug: one.p never ran; two.x never ran' < <(kunit_log)
+}
+
 test_a_success() {
 	host good 'printf "KTAP version 1\n1..2\nok 1 first\nok 2 - second # 3 s\n"'
 	ends_with 0 '3 passed, 0 failed' 'ok 1 host.good.first' 'ok 2 host.good.second' '1..3'
@@ -78,12 +92,12 @@ kunit_ends_with() { # STATUS LAST LINE...
 	PYTHONPATH=$vm python3 -c '
 import argparse, sys, run
 runner = object.__new__(run.Runner)
-runner.args = argparse.Namespace(pattern=[], logs="logs")
+runner.args = argparse.Namespace(pattern=[], logs="logs", kunit=sys.argv[1:])
 runner.report = run.Report(0)
 log = sys.stdin.read().splitlines()
 runner.boot = lambda *_: (False, 60, log)
 runner.run_kunit("debug")
-sys.exit(runner.report.close())' > "$work/out" 2>&1 || rc=$?
+sys.exit(runner.report.close())' ${kunit_sources:+"$kunit_sources"} > "$work/out" 2>&1 || rc=$?
 	judge "$rc" "$status" "$last" "$@"
 }
 

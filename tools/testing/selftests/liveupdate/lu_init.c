@@ -132,6 +132,9 @@ int main(void)
 		if (sscanf(line, "%127s %127s %15s", program, name, leaks) >= 2)
 			run_case(program, name, leaks, stage ?: "0", state ?: "");
 	}
+	/* The cases of KUnit ran before this did. */
+	if (cmdline_value("kunit.enable"))
+		lu_kmemleak();
 	lu_wire("done");
 	/* The last line has to leave the port before the machine goes. */
 	tcdrain(1);

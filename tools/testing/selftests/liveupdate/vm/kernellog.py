@@ -1,7 +1,12 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A serial console's log: what the kernel complained about, and KUnit's results."""
+"""A serial console's log: what the kernel complained about, and KUnit's results.
+
+kernellog.py LOG prints the complaints, and fails if there are any.
+"""
 
 import re
+import sys
 
 # Each is the first line of a report; the reports of a chain of kernels are all found.
 REPORTS = re.compile("|".join((
@@ -80,3 +85,10 @@ def kunit_results(log):
     elif seen != plan:
         trouble.append(f"KUnit planned {plan} suites and reported {seen}")
     return results, trouble
+
+
+if __name__ == "__main__":
+    complaints = reports(lines(sys.argv[1]))
+    for _, complaint in complaints:
+        print(complaint)
+    sys.exit(bool(complaints))

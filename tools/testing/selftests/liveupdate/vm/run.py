@@ -316,6 +316,15 @@ class Runner:
                 if missing:
                     case.status, case.reason = "fail", f"no '{missing[0]}' in the kernel log"
 
+    def never_ran(self, flavour, seen):
+        """The cases of the sources that the kernel has not got."""
+        for kunit in self.args.kunit:
+            which, _, names = kunit.partition("=")
+            for case in names.split(","):
+                if which == flavour and "." in case and not any(
+                        f"{name}.".startswith(f"{case}.") for name in seen):
+                    yield f"{case} never ran"
+
     def run_kunit(self, flavour):
         folder = os.path.join(self.args.logs, f"kunit@{flavour}")
         timed_out, limit, log = self.boot([], flavour, folder, KUNIT)
@@ -323,6 +332,7 @@ class Runner:
         if timed_out:
             trouble.append(f"ended by the time limit of {limit:.0f} s")
         trouble += [line for _, line in kernellog.reports(log)]
+        trouble += self.never_ran(flavour, [name for name, *_ in results])
         for name, status, at, since in results:
             details = [f"  | {line}" for line in log[max(since, at - TAIL):at]]
             if self.wanted_kunit(name, flavour):
