@@ -161,12 +161,15 @@ verify_compile() {
 	local out=$LU_OUT/verify/prod
 
 	mkdir -p "$out"
-	for f in $(flavour_fragments prod); do
-		cat "$LU_TESTS/$f"
-	done > "$out/.lu-fragment"
+	{
+		for f in $(flavour_fragments prod); do
+			cat "$LU_TESTS/$f"
+		done
+		grep KUNIT "$LU_TESTS/config.debug"
+	} > "$out/.lu-fragment"
 	# What this step lacks yet is dropped from the configuration.
 	kernel_make "$out" -s KCONFIG_ALLCONFIG="$out/.lu-fragment" allnoconfig
-	kernel_make "$out" bzImage
+	kernel_make "$out" bzImage modules
 }
 
 verify_step() { # PATCH

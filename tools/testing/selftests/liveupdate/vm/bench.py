@@ -118,23 +118,23 @@ def main():
     parser.add_argument("pattern", nargs="*")
     args = parser.parse_args()
     interrupt_all()
-    cases, names, matches = [], [], False
+    cases, wanted, needed = [], [], {("bench_kexec", "plain")}
     for program in sorted(p for p in os.listdir(args.programs) if p.startswith("bench_")):
         text = subprocess.run([os.path.join(args.programs, program), "--describe"],
                               capture_output=True, text=True, check=True).stdout
         for line in text.splitlines():
             name, _, words = line.split(" ", 2)
             full = f"{program}.{name}"
-            wanted = not args.pattern or any(
-                fnmatch.fnmatchcase(full, f"*{p}*") for p in args.pattern)
-            names.append(full.removeprefix("bench_"))
-            matches |= wanted
-            # The plain kexec is what the others are measured against.
-            if wanted or full == "bench_kexec.plain":
-                cases.append((program, name, Spec.parse(words)))
-    if not matches:
+            cases.append((program, name, Spec.parse(words)))
+            if not args.pattern or any(fnmatch.fnmatchcase(full, f"*{p}*") for p in args.pattern):
+                wanted.append((program, name))
+                # What it is measured against, besides the plain kexec.
+                needed.add((program, cases[-1][2].against))
+    if not wanted:
+        names = [f"{program}.{name}".removeprefix("bench_") for program, name, _ in cases]
         raise SystemExit(f"bench: no benchmark matches {' '.join(args.pattern)}; there are: "
                          f"{' '.join(names)}")
+    cases = [case for case in cases if case[:2] in wanted or case[:2] in needed]
     cases.sort(key=lambda c: c[0] != "bench_kexec")
     figures, wall, failed, values = [], [], 0, {}
     for program, name, spec in cases:
