@@ -35,7 +35,7 @@
 
 /* Documentation/arch/arm64/booting.rst */
 #define ARM64_MAGIC		0x38
-#define ARM64_IMAGE_SIZE	0x10
+#define ARM64_PE		0x3c
 #define ARM64_HEADER		0x40
 
 static uint16_t le16(const uint8_t *p)
@@ -200,9 +200,33 @@ static const char *parse_x86(struct image *image)
 	return NULL;
 }
 
+/* Where the sections of the PE file that an Image is, too, end; 0 if it is none. */
+static uint64_t pe_end(const uint8_t *data, uint64_t size)
+{
+	uint64_t pe = le32(data + ARM64_PE), section, end = 0;
+	unsigned int nr;
+
+	if (memcmp(data, "MZ", 2) || pe + 24 > size || memcmp(data + pe, "PE\0", 4))
+		return 0;
+	nr = le16(data + pe + 6);
+	section = pe + 24 + le16(data + pe + 20);
+	for (; nr && section + 40 <= size; nr--, section += 40) {
+		uint64_t stop = (uint64_t)le32(data + section + 16) + le32(data + section + 20);
+
+		if (stop > end)
+			end = stop;
+	}
+	return nr ? section + 40 * nr : end;
+}
+
 static const char *parse_arm64(struct image *image)
 {
+	uint64_t end = pe_end(image->data, image->size);
+
 	image->arch = "aarch64";
+	if (end > image->size)
+		return text("it is truncated: it has %zu bytes of %ju; copy it again", image->size,
+			    (uintmax_t)end);
 	image->version = "unknown";
 	image->payload = image->data;
 	image->payload_size = image->size;

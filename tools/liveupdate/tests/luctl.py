@@ -342,6 +342,13 @@ def test_bad_images():
     refused(gzip.compress(good), 'it is packed with gzip as a whole')
     refused(b'MZ\0\0zimg' + bytes(100), 'an EFI image that unpacks itself')
     refused(arm64(), 'it is a kernel for aarch64, and this machine is')
+    # Its end is known if it is a PE file, too.
+    sections = struct.pack('<8sIIIIIIHHI', b'.text', 0, 0, 4096, 8192, 0, 0, 0, 0, 0)
+    image = bytearray(arm64(b'PE\0\0' + struct.pack('<HHIIIHH', 0xaa64, 1, 0, 0, 0, 0, 0) + sections))
+    image[:2], image[0x3c:0x40] = b'MZ', struct.pack('<I', 64)
+    refused(bytes(image), f'it is truncated: it has {len(image)} bytes of 12288')
+    refused(bytes(image[:100]), 'it is truncated: it has 100 bytes of 128')
+    refused(bytes(image) + bytes(12288), 'it is a kernel for aarch64, and this machine is')
     refused(bzimage(xloadflags=0), 'it is a kernel for i686, and this machine is')
     refused(bzimage(protocol=0x20a), 'boot protocol 2.10')
     refused(good[:0x230], 'it ends within its header')
