@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# build.sh: the kernel of a flavour, in build/FLAVOUR.
+# build.sh: the kernel of a flavour, in build/prod, build/debug or build/bare.
 
 # What a build is made of, in a second: patches, our files, edits, configuration, tools.
 build_key() { # FLAVOUR
@@ -33,27 +33,52 @@ configure_kernel() { # FLAVOUR
 	}
 }
 
-# A flavour that differs from prod in a few symbols begins as a copy of its folder: a few objects
-# and a link instead of a whole kernel.
-begin_variant() { # FLAVOUR
-	local out=$LU_OUT/$1
+# Compiles FLAVOUR, which differs from prod in a few symbols, in prod's folder: a few objects and a
+# link instead of a whole kernel. prod's image stays what it is; what has become of its objects, the
+# next build of it sorts out. Until prod's image is back it has no key: whoever interrupts this must
+# not be left with the variant as prod.
+compile_variant() { # FLAVOUR
+	local prod=$LU_OUT/prod boot=$LU_OUT/prod/arch/x86/boot key rc=0
 
-	case $1 in
-	bare | bumped | optional | required) ;;
-	*) return 0 ;;
-	esac
-	[ ! -f "$out/.config" ] || return 0
-	build_kernel prod
-	rm -rf -- "$out" "$out.new"
-	cp -a -- "$LU_OUT/prod" "$out.new"
-	rm -f -- "$out.new/.lu-key" "$out.new/.lu-config-key"
-	mv -- "$out.new" "$out"
+	mkdir -p "$LU_OUT/$1/arch/x86/boot"
+	key=$(cat "$prod/.lu-key" 2> /dev/null) || :
+	rm -f -- "$prod/.lu-key" "$boot/.bzImage.prod"
+	[ ! -f "$boot/bzImage" ] || cp -p -- "$boot/bzImage" "$boot/.bzImage.prod"
+	{ make_config "$1" "$LU_OUT/prod" && compile_kernel "$LU_OUT/prod" &&
+		cp -p -- "$boot/bzImage" "$LU_OUT/$1/arch/x86/boot/bzImage"; } || rc=$?
+	rm -f -- "$boot/bzImage"
+	if [ -f "$boot/.bzImage.prod" ]; then
+		mv -- "$boot/.bzImage.prod" "$boot/bzImage"
+		[ -z "$key" ] || echo "$key" > "$prod/.lu-key"
+	fi
+	return "$rc"
+}
+
+build_variant() { # FLAVOUR
+	local flavour=$1 out=$LU_OUT/$1 log=$LU_LOGS/build-$1.log key
+
+	take_lock
+	prepare_tree
+	key=$(build_key "$flavour")
+	[ "$(cat "$out/.lu-key" 2> /dev/null)" != "$key" ] || return 0
+	rm -f -- "$out/.lu-key"
+	step "compiling $flavour" "$log" '^  [A-Z]' 0 compile_variant "$flavour" || {
+		show_failure "$log"
+		die "flavour $flavour does not compile; all of it is in ${log#"$LU_TOP"/}"
+	}
+	echo "$key" > "$out/.lu-key"
 }
 
 # build_kernel FLAVOUR: leaves the image in build/FLAVOUR and the link to it.
 build_kernel() {
 	local flavour=$1 out=$LU_OUT/$1 log=$LU_LOGS/build-$1.log image link=bzImage key steps
 
+	case $flavour in
+	bumped | optional | required)
+		build_variant "$flavour"
+		return 0
+		;;
+	esac
 	[ "$flavour" = prod ] || link=bzImage.$flavour
 	image=$out/arch/x86/boot/bzImage
 	take_lock
@@ -64,7 +89,6 @@ build_kernel() {
 		return 0
 	fi
 	rm -f -- "$out/.lu-key"
-	begin_variant "$flavour"
 	configure_kernel "$flavour"
 	# A rebuild has no known number of steps.
 	steps=0

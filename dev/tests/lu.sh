@@ -312,23 +312,36 @@ test_clean() {
 	PATH=$work/fake:$PATH refuses "sudo: a password is required" clean
 }
 
-test_variant_begins_as_prod() {
-	local out=$work/variant
+# compile_variant() without a compiler: COMPILE is what it does in its place, in the image's folder.
+variant() { # COMPILE
+	LU_TOP=$work LU_OUT=$work/variant bash -ec '
+		source "$2/common.sh"
+		source "$2/build.sh"
+		make_config() { :; }
+		compile_kernel() { cd "$1/arch/x86/boot" && eval "$compile"; }
+		compile=$1
+		compile_variant bumped' - "$1" "$top/dev"
+}
 
-	mkdir -p "$out/prod" "$out/bumped"
-	echo object > "$out/prod/object"
-	touch "$out/prod/.config" "$out/prod/.lu-key" "$out/prod/.lu-config-key" "$out/bumped/half"
-	LU_OUT=$out bash -ec '
-		source "$1/build.sh"
-		build_kernel() { [ "$1" = prod ]; }
-		begin_variant debug
-		begin_variant bumped
-		echo bumped > "$LU_OUT/bumped/object"
-		begin_variant bumped' - "$top/dev" || return
-	[ ! -e "$out/debug" ] || fail "debug begins as prod, too" || return
-	[ "$(cd "$out/bumped" && find . | sort | paste -sd ' ')" = ". ./.config ./object" ] ||
-		fail "in the variant: $(find "$out/bumped")" || return
-	[ "$(cat "$out/prod/object" "$out/bumped/object")" = $'object\nbumped' ] || fail "prod has changed"
+is_prod() { # in this folder, as it was before a variant
+	[ "$(cat "$1/.lu-key" "$1"/arch/x86/boot/*)" = $'key\nprod' ] || fail "not as it was: $(head "$1"/.l* "$1"/*/*/*/*)"
+}
+
+test_variant_leaves_prod() {
+	local prod=$work/variant/prod image=$work/variant/prod/arch/x86/boot/bzImage
+
+	mkdir -p "${image%/*}"
+	echo prod > "$image"
+	echo key > "$prod/.lu-key"
+	variant 'echo bumped > bzImage' && is_prod "$prod" &&
+		[ "$(cat "$work/variant/bumped/arch/x86/boot/bzImage")" = bumped ] || return
+	if variant 'echo bumped > bzImage; return 1'; then
+		fail "a failure is lost"
+		return 1
+	fi
+	is_prod "$prod" || return
+	variant 'echo bumped > bzImage; exit 130'
+	[ ! -e "$prod/.lu-key" ] || fail "prod has a key, and the image of a variant"
 }
 
 test_dropped_symbol() {
