@@ -333,7 +333,8 @@ static void copying_before(struct lu_run *run)
 	LU_EQ(pthread_create(&thread[0], NULL, copier, NULL), 0);
 	LU_EQ(pthread_create(&thread[1], NULL, sealer, NULL), 0);
 	LU_EQ(pthread_create(&thread[2], NULL, filler, NULL), 0);
-	for (int i = 0; i < 5; i++) {
+	/* Until each was seen to meet the freeze. */
+	for (int i = 0; i < 5 || (i < 100 && !(turns[2] && turns[3])); i++) {
 		unsigned long seen;
 
 		luo_ex("fail freeze 7 %d", -EIO);

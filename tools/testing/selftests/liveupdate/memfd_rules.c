@@ -378,7 +378,9 @@ static void fail_page(int fd, int page)
 	struct sigaction act = { .sa_handler = failed };
 
 	LU_OK(sigaction(SIGBUS, &act, NULL));
-	LU_OK(madvise(map + page * 4096, 4096, MADV_HWPOISON));
+	/* It is held, so it cannot be taken out of use. */
+	LU_EQ(madvise(map + page * 4096, 4096, MADV_HWPOISON), -1);
+	LU_EQ(errno, EBUSY);
 	LU_EQ(failures, 1);
 	LU_OK(munmap(map, SIZE));
 }
