@@ -123,8 +123,8 @@ static int sweep(const char *kind, const struct state *before)
  * A leak of one page in one of these paths shows after this many sweeps. Tables of the
  * tree are not lost: they stay for where pages have come from once.
  */
-#define SWEEPS	16
-#define ROUNDS	3
+#define SWEEPS	4
+#define ROUNDS	5
 
 static void preserve_fails(const char *kind)
 {
