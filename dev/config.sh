@@ -5,14 +5,12 @@
 
 flavour_fragments() {
 	case $1 in
-	prod) echo config config.x86_64 config.host config.kho config.luo config.pci ;;
+	prod) echo config config.x86_64 config.host ;;
 	# What differs from prod in nothing but this, see build_variant().
-	bumped | optional | required)
-		echo config config.x86_64 config.host config.kho config.luo config.pci "config.$1"
-		;;
-	debug) echo config config.x86_64 config.host config.kho config.luo config.pci config.debug ;;
+	bumped | optional | required) echo config config.x86_64 config.host "config.$1" ;;
+	debug) echo config config.x86_64 config.host config.debug ;;
 	# What a test boots as a stranger: without anything of the series.
-	bare) echo config config.x86_64 ;;
+	bare) echo config config.x86_64 config.bare ;;
 	*) die "$1: no such flavour; there are prod, debug, bare, bumped, optional and required" ;;
 	esac
 }

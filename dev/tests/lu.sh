@@ -368,6 +368,19 @@ test_dropped_symbol() {
 	}
 }
 
+# What kselftest-merge adds to a distributor's configuration is all that the tests need.
+test_kselftest_merge() {
+	local out=$work/merge symbol
+
+	make -C "$top/build/linux" O="$out" -s defconfig kselftest-merge > "$work/out" 2>&1 || {
+		tail -n 5 "$work/out" | sed 's/^/# /'
+		return 1
+	}
+	while read -r symbol; do
+		grep -qxF -- "$symbol" "$out/.config" || fail "$symbol was dropped" || return
+	done < <(grep ^CONFIG_ "$top/tools/testing/selftests/liveupdate/config")
+}
+
 make_base "$work/base" 117
 make_copy "$work/copy"
 number=0 failed=0
