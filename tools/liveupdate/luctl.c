@@ -32,8 +32,27 @@ static const struct command {
 	{ "formats", cmd_formats, "[IMAGE]", "what this kernel, or IMAGE, reads and writes" },
 };
 
+static void help_json(void)
+{
+	json_begin("help");
+	json_array("commands");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		json_object(NULL);
+		json_string("name", commands[i].name);
+		json_string("arguments", commands[i].arguments);
+		json_string("does", commands[i].does);
+		json_close();
+	}
+	json_close();
+	json_end();
+}
+
 static int help(void)
 {
+	if (opt_json) {
+		help_json();
+		return ST_OK;
+	}
 	printf("usage: luctl [--json] [--quiet] [--colour WHEN] COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		printf("  %s %s\n      %s\n", commands[i].name, commands[i].arguments,

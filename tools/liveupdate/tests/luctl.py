@@ -170,6 +170,13 @@ def test_usage():
     expect('luctl help' in run('nonsense', status=2, as_json=False).err, 'no remedy')
     expect('timeline' in run('help', as_json=False).out, 'no help')
     expect('timeline' in run('check', '--help', as_json=False).out, 'no help of a command')
+    for args in (('help',), ('--help',), ('check', '--help')):
+        done = run(*args)
+        expect(done.json['command'] == 'help', done.json)
+        for command in done.json['commands']:
+            expect(f'  {command["name"]} {command["arguments"]}\n      {command["does"]}\n'
+                   in run('help', as_json=False).out, command)
+        expect('timeline' in [c['name'] for c in done.json['commands']], done.json)
 
 
 def test_status_of_each_cause():
