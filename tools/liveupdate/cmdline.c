@@ -60,16 +60,31 @@ static void walk(const char *line, void (*fn)(void *arg, const char *key, const 
 
 struct wanted {
 	const char *key, *value;	/* the value NULL for any */
+	bool in_list;			/* it may be one of several */
 	char *found;
 };
+
+static bool lists(const char *list, const char *word)
+{
+	char *other, *save;
+
+	for (other = strtok_r(text("%s", list), ",", &save); other;
+	     other = strtok_r(NULL, ",", &save))
+		if (!strcmp(other, word))
+			return true;
+	return false;
+}
 
 static void take_value(void *arg, const char *key, const char *value)
 {
 	struct wanted *wanted = arg;
 
-	if (same_key(key, wanted->key) &&
-	    (!wanted->value || !strcmp(value ?: "", wanted->value)))
-		wanted->found = text("%s", value ?: "");
+	if (!same_key(key, wanted->key))
+		return;
+	value = value ?: "";
+	if (!wanted->value ||
+	    (wanted->in_list ? lists(value, wanted->value) : !strcmp(value, wanted->value)))
+		wanted->found = text("%s", value);
 }
 
 char *cmdline_value(const char *line, const char *key)
@@ -83,6 +98,15 @@ char *cmdline_value(const char *line, const char *key)
 static bool has(const char *line, const char *key, const char *value)
 {
 	struct wanted wanted = { .key = key, .value = value ?: "" };
+
+	walk(line, take_value, &wanted);
+	return wanted.found;
+}
+
+/* The same, also if it is one of several values. */
+static bool has_in_list(const char *line, const char *key, const char *value)
+{
+	struct wanted wanted = { .key = key, .value = value, .in_list = true };
 
 	walk(line, take_value, &wanted);
 	return wanted.found;
@@ -260,11 +284,6 @@ struct devices {
 	const char *other;	/* the command line to compare with */
 };
 
-struct pci_word {
-	const char *word;
-	bool found;
-};
-
 static void not_reached(const struct devices *devices, const char *key, const char *value)
 {
 	find(devices->check, devices->level,
@@ -281,42 +300,19 @@ static void check_acpi(void *arg, const char *key, const char *value)
 		not_reached(devices, key, value);
 }
 
-/* Does this kernel live with @word of pci= as well? */
-static void find_pci_word(void *arg, const char *key, const char *value)
-{
-	struct pci_word *word = arg;
-	char *other, *save;
-
-	if (!value || !same_key(key, "pci"))
-		return;
-	for (other = strtok_r(text("%s", value), ",", &save); other;
-	     other = strtok_r(NULL, ",", &save))
-		word->found |= !strcmp(other, word->word);
-}
-
-static bool has_pci_word(const char *line, const char *word)
-{
-	struct pci_word arg = { .word = word };
-
-	walk(line, find_pci_word, &arg);
-	return arg.found;
-}
-
 static void check_pci(void *arg, const char *key, const char *value)
 {
 	static const char * const bad[] = {
 		"off", "conf1", "conf2", "nommconf", "noacpi",
 	};
 	struct devices *devices = arg;
-	char *word, *save;
 
 	if (!value || !same_key(key, "pci"))
 		return;
-	for (word = strtok_r(text("%s", value), ",", &save); word;
-	     word = strtok_r(NULL, ",", &save))
-		for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-			if (!strcmp(word, bad[i]) && !has_pci_word(devices->other, word))
-				not_reached(devices, key, word);
+	/* What this kernel lives with as well does no harm. */
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (lists(value, bad[i]) && !has_in_list(devices->other, key, bad[i]))
+			not_reached(devices, key, bad[i]);
 }
 
 static void check_iommu(void *arg, const char *key, const char *value)

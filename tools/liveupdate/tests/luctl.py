@@ -319,6 +319,11 @@ def test_check_the_command_line():
     done = run('check', image, '--append', both + ',noacpi', root=root(cmdline=both), status=9)
     expect(not any('nommconf' in t for t in done.findings('unknown')) and
            any('pci=noacpi' in t for t in done.findings('unknown')), done.json)
+    # A word counts whole, in whichever list it is.
+    done = run('check', image, '--append', ON + ' pci=conf1x,off pci=conf1', status=9,
+               root=root(cmdline=ON + ' pci=off,nocrs pci=noaer'))
+    expect(not any('pci=off' in t for t in done.findings('unknown')) and
+           sum('pci=conf1' in t for t in done.findings('unknown')) == 1, done.json)
     same = ' mem=512M memmap=64M$1G iommu=pt'
     done = run('check', image, '--append', ON + same, root=root(cmdline=ON + same), status=9)
     expect(len(done.findings('unknown')) == 1, done.json)
