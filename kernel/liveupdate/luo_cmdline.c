@@ -48,12 +48,10 @@ struct luo_cmdline {
 	bool liveupdate;
 };
 
-typedef int (*luo_param_fn)(struct luo_cmdline *line, const char *param,
-			    char *val);
+typedef int (*luo_param_fn)(void *arg, const char *param, char *val);
 
 /* Call @fn for each parameter of @text; stops when it does not return 0. */
-static int luo_cmdline_walk(const char *text, luo_param_fn fn,
-			    struct luo_cmdline *line)
+static int luo_cmdline_walk(const char *text, luo_param_fn fn, void *arg)
 {
 	char *copy __free(kfree) = kstrdup(text, GFP_KERNEL);
 	char *param, *val, *args;
@@ -65,44 +63,52 @@ static int luo_cmdline_walk(const char *text, luo_param_fn fn,
 		args = next_arg(args, &param, &val);
 		if (!val && !strcmp(param, "--"))
 			break;
-		ret = fn(line, param, val);
+		ret = fn(arg, param, val);
 	}
 	return ret;
+}
+
+/**
+ * struct luo_wanted - a parameter that is looked for
+ * @param: its name
+ * @val: one of its values, "" for none
+ * @delim: what is between values
+ */
+struct luo_wanted {
+	const char *param;
+	const char *val;
+	const char *delim;
+};
+
+static int luo_cmdline_match(void *arg, const char *param, char *val)
+{
+	const struct luo_wanted *wanted = arg;
+	const char *other;
+
+	if (!parameq(param, wanted->param))
+		return 0;
+	if (!val)
+		return !*wanted->val;
+	while ((other = strsep(&val, wanted->delim)))
+		if (!strcmp(other, wanted->val))
+			return 1;
+	return 0;
 }
 
 /* Is there a parameter of just this value? Without memory, it is not known of any. */
 static bool luo_cmdline_has(const char *text, const char *param, const char *val)
 {
-	char *copy __free(kfree) = kstrdup(text, GFP_KERNEL);
-	char *p, *v, *args;
+	struct luo_wanted wanted = { param, val ?: "", "" };
 
-	if (!copy)
-		return false;
-	for (args = skip_spaces(copy); *args;) {
-		args = next_arg(args, &p, &v);
-		if (parameq(p, param) && !strcmp(v ?: "", val ?: ""))
-			return true;
-	}
-	return false;
+	return luo_cmdline_walk(text, luo_cmdline_match, &wanted) > 0;
 }
 
 /* Is @word in a list that is a value of @param? */
 static bool luo_cmdline_lists(const char *text, const char *param, const char *word)
 {
-	char *copy __free(kfree) = kstrdup(text, GFP_KERNEL);
-	char *p, *v, *args, *other;
+	struct luo_wanted wanted = { param, word, "," };
 
-	if (!copy)
-		return false;
-	for (args = skip_spaces(copy); *args;) {
-		args = next_arg(args, &p, &v);
-		if (!parameq(p, param))
-			continue;
-		while ((other = strsep(&v, ",")))
-			if (!strcmp(other, word))
-				return true;
-	}
-	return false;
+	return luo_cmdline_walk(text, luo_cmdline_match, &wanted) > 0;
 }
 
 static void luo_cmdline_found(struct luo_cmdline *line, const char *param,
@@ -219,9 +225,10 @@ static void luo_cmdline_bool(const char *val, bool *on)
 		*on = value;
 }
 
-static int luo_cmdline_param(struct luo_cmdline *line, const char *param,
-			     char *val)
+static int luo_cmdline_param(void *arg, const char *param, char *val)
 {
+	struct luo_cmdline *line = arg;
+
 	if (parameq(param, "kho"))
 		luo_cmdline_bool(val, &line->kho);
 	else if (parameq(param, "liveupdate"))
@@ -238,9 +245,10 @@ static int luo_cmdline_param(struct luo_cmdline *line, const char *param,
 }
 
 /* What this kernel has, and the next one lacks. */
-static int luo_cmdline_own_param(struct luo_cmdline *line, const char *param,
-				 char *val)
+static int luo_cmdline_own_param(void *arg, const char *param, char *val)
 {
+	struct luo_cmdline *line = arg;
+
 	luo_cmdline_iommu(line, param, val, line->text);
 	return 0;
 }

@@ -139,6 +139,10 @@ static void devices(struct kunit *test)
 	env.own = "pci=nocrs pci=noaer,nommconf";
 	expect(test, env, "pci=nommconf", "", 0);
 	expect(test, env, "pci=nommconf,conf1", "pci=conf1;", 1);
+	/* What is behind "--" is not this kernel's either. */
+	env.own = "quiet -- acpi=off pci=nommconf iommu=pt";
+	expect(test, env, "acpi=off pci=nommconf iommu=pt",
+	       "acpi=off;pci=nommconf;iommu=pt;", 3);
 	env.own = "acpi=off iommu=pt intel_iommu=on";
 	expect(test, env, "intel_iommu=on iommu=pt acpi=off", "", 0);
 	expect(test, env, "intel_iommu=on", "iommu=pt;", 1);
