@@ -8,12 +8,13 @@
  * slipped between. A refusal is -EPROTONOSUPPORT, has said in the log what it was
  * for, and leaves nothing to undo.
  *
- * What counts is what is preserved: the root formats once there is a session, the
- * format and the required features of each file and of each object that it depends
- * on, and the format of the state of the device that it stands for. A format of a
- * module that the loaded kernel does not have may be in a module there: nobody can
- * tell. Of an image without a table, or of kexec_load(), nothing is known at all. In
- * both cases liveupdate.unknown= decides.
+ * What counts is what is preserved: the root formats once there is a session, even
+ * one without files, which is handed over by its name and would be lost; the format
+ * and the required features of each file and of each object that it depends on, and
+ * the format of the state of the device that it stands for. A format of a module
+ * that the loaded kernel does not have may be in a module there: nobody can tell. Of
+ * an image without a table, or of kexec_load(), nothing is known at all. In both
+ * cases liveupdate.unknown= decides.
  *
  * The command line of the next kernel is looked at when it is loaded, and said what is
  * wrong with it. What would be lost by it is not preserved any more; the reboot refuses

@@ -253,6 +253,30 @@ static void at_reboot(struct lu_run *run)
 
 LU_TEST(at_reboot, BOTH, at_reboot);
 
+/* A session without files is handed over, too, and takes what each session takes. */
+static void no_files(struct lu_run *run)
+{
+	static const char luo[] = "session bare cannot go over: the loaded kernel does not read "
+				  "format luo-v5.";
+	static const char kho[] = "session bare cannot go over: the loaded kernel does not read "
+				  "format kho-v4.";
+	int dev = luo_open(), session = luo_create(dev, "bare");
+
+	slipped("luo-v5", luo);
+	LU_EQ(load(renamed("luo-v5", "luo-v6")), -EPROTONOSUPPORT);
+	LU_EQ(logged(luo), 2);
+	LU_EQ(load(renamed("kho-v4", "kho-v5")), -EPROTONOSUPPORT);
+	LU_EQ(logged(kho), 1);
+	/* No more than that: there is no memfd in it. */
+	LU_EQ(load(renamed("memfd-v2", "memfd-v3")), 0);
+	/* Without it there is nothing to be lost. */
+	luo_close(session);
+	LU_EQ(load(renamed("luo-v5", "luo-v6")), 0);
+	(void)run;
+}
+
+LU_TEST(no_files, BOTH "flavour=prod+debug ", no_files);
+
 static const char *without_table(void)
 {
 	static const char path[] = "/tmp/without";
