@@ -459,6 +459,8 @@ static void arrived(struct lu_run *run)
 	EXPECT(ST_OK, "kexec: checksum, unpacking", "timeline");
 	EXPECT(ST_NONE, "no image is loaded", "check");
 	EXPECT(ST_LOST, "session held of the previous kernel is lost", "check", IMAGE);
+	/* To look is not to come for it. */
+	LU_CHECK(!strstr(lu_read(LUO_SYSFS "timeline"), "first-open"), "luctl counts");
 	/* Whatever is wrong is found before anything is retrieved. */
 	EXPECT(2, "has descriptor 7, which would be dropped", "hold", "--name", "held", "--memfd",
 	       "8:64K", "--", SELF, "child", "verify");
@@ -469,6 +471,7 @@ static void arrived(struct lu_run *run)
 	EXPECT(ST_OK, "incoming       1  waiting", "list");
 	EXPECT(42, "", "hold", "--name", "held", "--memfd", "7:64K", "--", SELF, "child", "verify");
 	EXPECT(ST_OK, "no sessions", "list");
+	LU_CHECK(strstr(lu_read(LUO_SYSFS "timeline"), "first-open"), "nobody counts");
 	EXPECT(ST_NONE, "there is no session held of the previous kernel", "discard", "held");
 
 	/* For the next stage: one that nobody wants. The frame jumps. */
