@@ -27,8 +27,16 @@ const char *direction_name(unsigned int direction)
 	return direction == LIVEUPDATE_OUTGOING ? "outgoing" : "incoming";
 }
 
-/* The process with a descriptor whose link is @want. */
-static int find_holder(const char *want)
+/* Of the two sessions that can have a name, is it the one of this direction? */
+static bool is_of_direction(const char *pid, const char *fd, const char *direction)
+{
+	char *info = host_read(text("/proc/%s/fdinfo/%s", pid, fd));
+
+	return info && strstr(info, text("\nluo-direction:\t%s\n", direction));
+}
+
+/* The process with a descriptor whose link is @want; of a session of @direction, if any. */
+static int find_holder(const char *want, const char *direction)
 {
 	char path[300], link[300];
 	struct dirent *process, *fd;
@@ -47,7 +55,9 @@ static int find_holder(const char *want)
 			if (len <= 0)
 				continue;
 			link[len] = '\0';
-			if (!strcmp(link, want))
+			if (!strcmp(link, want) &&
+			    (!direction ||
+			     is_of_direction(process->d_name, fd->d_name, direction)))
 				found = atoi(process->d_name);
 		}
 		if (fds)
@@ -60,12 +70,12 @@ static int find_holder(const char *want)
 
 int device_holder(void)
 {
-	return find_holder(DEVICE);
+	return find_holder(DEVICE, NULL);
 }
 
-int session_holder(const char *name)
+int session_holder(unsigned int direction, const char *name)
 {
-	return find_holder(text(SESSION_LINK "%s", name));
+	return find_holder(text(SESSION_LINK "%s", name), direction_name(direction));
 }
 
 const char *process_name(int pid)

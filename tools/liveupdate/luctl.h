@@ -213,7 +213,7 @@ void session_name(char *field, const char *name);
 const char *direction_name(unsigned int direction);
 /* Who has a descriptor of the device, or of the session; 0 if nobody is seen to. */
 int device_holder(void);
-int session_holder(const char *name);
+int session_holder(unsigned int direction, const char *name);
 const char *process_name(int pid);
 
 /* cmdline.c: the command line of the next kernel */

@@ -114,7 +114,7 @@ static void show_file(const struct file *file)
 
 static void show_session(int dev, unsigned int direction, const struct session *session)
 {
-	int holder = session_holder(session->name);
+	int holder = session_holder(direction, session->name);
 	struct files files;
 
 	if (!device_files(dev, direction, session->name, &files))
@@ -192,7 +192,8 @@ int cmd_discard(int argc, char **argv)
 	if (ioctl(dev, LIVEUPDATE_IOCTL_DISCARD_SESSION, &discard)) {
 		int err = errno;
 
-		pid = session_holder(argv[1]);
+		pid = session_holder(err == ENOENT ? LIVEUPDATE_OUTGOING : LIVEUPDATE_INCOMING,
+				     argv[1]);
 		if (err == ENOTTY)
 			die(ST_FAILED,
 			    "this kernel cannot discard sessions; reboot to get their memory back");

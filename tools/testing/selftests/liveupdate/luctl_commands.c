@@ -478,15 +478,67 @@ static void arrived(struct lu_run *run)
 	leave_one(run);
 }
 
+/* A process that retrieves a session, and keeps it. */
+static pid_t taker(const char *name)
+{
+	int ready[2], dev;
+	pid_t pid;
+	char c;
+
+	LU_OK(pipe2(ready, O_CLOEXEC));
+	pid = LU_OK(fork());
+	if (pid) {
+		close(ready[1]);
+		LU_EQ(read(ready[0], &c, 1), 1);
+		close(ready[0]);
+		return pid;
+	}
+	dev = luo_open();
+	luo_retrieve(dev, name);
+	luo_close(dev);
+	LU_EQ(write(ready[1], "", 1), 1);
+	for (;;)
+		pause();
+}
+
+/* There can be two of that name, each with a holder of its own. */
 static void unwanted(struct lu_run *run)
 {
-	int dev, session;
+	pid_t pid = taker("unwanted");
+	int dev, session, status;
+	char holder[128];
 
 	(void)run;
 	dev = luo_open();
-	session = luo_retrieve(dev, "unwanted");
+	session = luo_create(dev, "unwanted");
 	luo_close(dev);
-	EXPECT(ST_BUSY, "session unwanted is retrieved, process", "discard", "unwanted");
+	snprintf(holder, sizeof(holder),
+		 "unwanted: outgoing, for the next kernel, 0 files, held by process %d (",
+		 getpid());
+	EXPECT(ST_OK, holder, "show", "unwanted");
+	snprintf(holder, sizeof(holder),
+		 "unwanted: incoming, retrieved, 1 file, held by process %d (", pid);
+	EXPECT(ST_OK, holder, "show", "unwanted");
+	snprintf(holder, sizeof(holder), "session unwanted is retrieved, process %d (", pid);
+	EXPECT(ST_BUSY, holder, "discard", "unwanted");
+
+	/* One is gone, and does not hide the other. */
+	LU_OK(kill(pid, SIGKILL));
+	LU_OK(waitpid(pid, &status, 0));
+	snprintf(holder, sizeof(holder),
+		 "session unwanted is for the next kernel, and process %d (", getpid());
+	EXPECT(ST_BUSY, holder, "discard", "unwanted");
+	luo_close(session);
+}
+
+/* Nobody has it, though somebody has another one of that name. */
+static void waiting(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "unwanted");
+
+	(void)run;
+	luo_close(dev);
+	EXPECT(ST_OK, "unwanted: incoming, waiting, 1 file\n", "show", "unwanted");
 	luo_close(session);
 }
 
@@ -501,6 +553,7 @@ static void discarded(struct lu_run *run)
 
 LU_TEST(update, "mem=1G flavour=prod+debug " NEEDS_LUCTL LUO_ON, outbound, arrived, discarded);
 LU_TEST(retrieved, "mem=1G flavour=prod+debug " NEEDS_LUCTL LUO_ON, leave_one, unwanted);
+LU_TEST(waiting, "mem=1G flavour=prod " NEEDS_LUCTL LUO_ON, leave_one, waiting);
 
 int main(int argc, char **argv)
 {
