@@ -38,6 +38,9 @@ struct kho_out kho_out = {
 static bool kho_enabled __ro_after_init =
 	IS_ENABLED(CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT);
 
+/* It was on, and could not stay so. */
+static bool kho_failed __initdata;
+
 /**
  * kho_is_enabled - can memory be preserved for the next kernel?
  *
@@ -60,6 +63,12 @@ early_param("kho", kho_parse_enable);
 void __init kho_disable(void)
 {
 	kho_enabled = false;
+	kho_failed = true;
+}
+
+bool __init kho_has_failed(void)
+{
+	return kho_failed;
 }
 
 #ifdef CONFIG_KEXEC_HANDOVER_EXERCISE

@@ -51,6 +51,8 @@ extern struct kho_out kho_out;
 
 /* Stop producing for this boot. What was received is not affected. */
 void kho_disable(void);
+/* Was it disabled? False if nobody ever asked for it. Until init memory is freed. */
+bool kho_has_failed(void);
 
 /* kho_boot.c */
 

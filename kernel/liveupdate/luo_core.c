@@ -179,6 +179,13 @@ static void __init luo_receive(void)
 	luo_flb_setup_incoming(in.flbs_pa);
 }
 
+static const char * __init luo_why_no_kho(void)
+{
+	if (kho_has_failed())
+		return "kexec handover could not be set up";
+	return "kexec handover is off: kho=on is not on the kernel's command line";
+}
+
 static int __init luo_early_init(void)
 {
 	luo_status.enabled = luo_wanted && kho_is_enabled();
@@ -186,8 +193,7 @@ static int __init luo_early_init(void)
 		luo_status.reason =
 			"liveupdate=on is not on the kernel's command line";
 	} else if (!luo_status.enabled) {
-		luo_status.reason =
-			"kexec handover is off: add kho=on, or look for KHO: in the log";
+		luo_status.reason = luo_why_no_kho();
 		pr_warn("liveupdate=on has no effect: %s\n", luo_status.reason);
 	}
 	luo_receive();
@@ -239,7 +245,7 @@ static int __init luo_late_init(void)
 	if (!luo_status.enabled)
 		return 0;
 
-	what = "kexec handover could not be set up";
+	what = luo_why_no_kho();
 	err = -EOPNOTSUPP;
 	if (!kho_is_enabled())
 		goto err_disable;

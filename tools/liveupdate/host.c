@@ -71,6 +71,12 @@ static bool cmdline_says(const char *key)
 	return value && cmdline_bool(value) == 1;
 }
 
+/* KHO was on, by kho=on or by default, and failed; as the kernel has it. */
+static bool kho_failed(const struct host *host)
+{
+	return !strcmp(host->reason, "kexec handover could not be set up");
+}
+
 /* Each cause has a remedy of its own. */
 static const char *find_remedy(const struct host *host)
 {
@@ -88,7 +94,7 @@ static const char *find_remedy(const struct host *host)
 			return cmdline_says("kho") ?
 				"add liveupdate=on to the kernel's command line and reboot" :
 				"add kho=on liveupdate=on to the kernel's command line and reboot";
-		if (!cmdline_says("kho"))
+		if (!cmdline_says("kho") && !kho_failed(host))
 			return "add kho=on to the kernel's command line and reboot";
 		return "see what the kernel's log says of \"KHO:\" and \"luo:\"";
 	default:

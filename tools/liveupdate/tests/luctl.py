@@ -187,6 +187,10 @@ def test_status_of_each_cause():
             ({'state': 'off', 'cmdline': 'kho=on', 'reason': 'r'}, 'add liveupdate=on to'),
             ({'state': 'off', 'cmdline': 'liveupdate=y', 'reason': 'r'}, 'add kho=on to'),
             ({'state': 'off', 'reason': 'r'}, 'log says of "KHO:"'),
+            # It was on by default.
+            ({'state': 'off', 'cmdline': 'liveupdate=y', 'reason': 'kexec handover could not be set up'},
+             'log says of "KHO:"'),
+            ({'state': 'off', 'cmdline': 'kho=off liveupdate=y', 'reason': 'kexec handover is off'}, 'add kho=on to'),
             ({'state': 'error', 'reason': 'r'}, 'then reboot')):
         done = run('status', status=3, root=root(**kwargs))
         expect(remedy in done.json['live_update']['remedy'], kwargs, done.json)

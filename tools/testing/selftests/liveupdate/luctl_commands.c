@@ -214,6 +214,24 @@ static void sessions(struct lu_run *run)
 
 LU_TEST(sessions, "mem=1G flavour=prod+debug own " NEEDS_LUCTL LUO_ON, sessions);
 
+/* KHO could be on by default: that it failed is not for lack of kho=on. */
+static void no_kho(struct lu_run *run)
+{
+	static const char root[] = "/tmp/by-default";
+	int fd;
+
+	(void)run;
+	LU_OK(mkdir(root, 0700));
+	LU_OK(mkdir("/tmp/by-default/proc", 0700));
+	LU_OK(symlink("/sys", "/tmp/by-default/sys"));
+	fd = LU_OK(open("/tmp/by-default/proc/cmdline", O_WRONLY | O_CREAT, 0600));
+	LU_EQ(write(fd, "liveupdate=on\n", 14), 14);
+	close(fd);
+	EXPECT(ST_OFF, "see what the kernel's log says of \"KHO:\"", "--root", root, "status");
+}
+
+LU_TEST(no_kho, "mem=1G flavour=prod own append=kho_scratch=8G,0,0 " NEEDS_LUCTL LUO_ON, no_kho);
+
 /* Many of them: lists are read in pieces. */
 static void many(struct lu_run *run)
 {

@@ -56,12 +56,26 @@ static void absent_without_kho(struct lu_run *run)
 	(void)run;
 	no_node();
 	LU_EQ(luo_log_count("] luo: ", NULL, 0), 1);
-	off_says_why("kho");
+	off_says_why("kho=on is not on the kernel's command line");
 }
 
 LU_TEST(absent_with_kho_off, "own flavour=prod+debug append=kho=off append=liveupdate=on",
 	absent_without_kho);
 LU_TEST(absent_without_kho, "own flavour=prod append=liveupdate=on", absent_without_kho);
+
+/* Asked for in vain, which is another thing; luctl goes by these words. */
+static void absent_for_kho(struct lu_run *run)
+{
+	(void)run;
+	no_node();
+	LU_EQ(luo_log_count("] luo: ", NULL, 0), 1);
+	off_says_why("kexec handover could not be set up\n");
+}
+
+LU_TEST(absent_without_scratch, "own flavour=prod append=kho_scratch=8G,0,0 " LUO_ON,
+	absent_for_kho);
+LU_TEST(absent_without_tree, "own flavour=prod append=kho_exercise_fail=tree " LUO_ON,
+	absent_for_kho);
 
 static void spelled(struct lu_run *run)
 {
