@@ -182,7 +182,7 @@ static bool has_systemd(void)
 
 static void jump(bool now)
 {
-	int log = host_log_begin();
+	int log = host_log_begin(), err;
 
 	if (!now && has_systemd()) {
 		execlp("systemctl", "systemctl", "kexec", (char *)NULL);
@@ -191,11 +191,14 @@ static void jump(bool now)
 	}
 	sync();
 	reboot(RB_KEXEC);
+	err = errno;
 	host_log_show(log);
-	if (errno == EPERM)
-		die(ST_PERMISSION, "the update was not performed: %m; run luctl as root");
-	die(errno == EPROTONOSUPPORT ? ST_LOST : ST_FAILED,
-	    "the update was called off, and all is as before: %m; see what the kernel's log says of \"luo:\"");
+	if (err == EPERM)
+		die(ST_PERMISSION, "the update was not performed: %s; run luctl as root",
+		    strerror(err));
+	die(err == EPROTONOSUPPORT ? ST_LOST : ST_FAILED,
+	    "the update was called off, and all is as before: %s; see what the kernel's log says of \"luo:\"",
+	    strerror(err));
 }
 
 int cmd_run(int argc, char **argv)
