@@ -70,6 +70,11 @@ static bool refuses_unknown(void)
 	return word && !strncmp(word, "refuse", 6);
 }
 
+bool check_refuses_unknown(const struct check *check)
+{
+	return refuses_unknown() && (check->sessions || check->unlisted);
+}
+
 static bool is_of_module(enum format_kind kind, const char *name)
 {
 	const struct formats *formats = formats_of_host();
@@ -216,6 +221,7 @@ static enum level check_sessions(struct check *check)
 	bool devices = false;
 	int dev;
 
+	check->unlisted = true;
 	dev = device_try();
 	if (dev < 0) {
 		int pid = dev == -EBUSY ? device_holder() : 0;
@@ -237,6 +243,7 @@ static enum level check_sessions(struct check *check)
 		close(dev);
 		return DOUBT;
 	}
+	check->unlisted = false;
 	for (size_t i = 0; i < outgoing.nr; i++)
 		check_session(check, dev, &outgoing.list[i], &devices);
 	check_incoming(check, &incoming);
@@ -366,7 +373,7 @@ void check_all(struct check *check)
 		     "the image has no table of formats; it is judged by the names in it, which is less certain");
 	if ((!check->image || check_foundations(check)) && on)
 		devices = check_sessions(check);
-	if (check->image && !check->image->table && check->sessions && refuses_unknown())
+	if (check->image && !check->image->table && check_refuses_unknown(check))
 		find(check, NO,
 		     "the kernel refuses an image without a table of formats while there are sessions, as liveupdate.unknown=refuse is set; set it to warn, or give an image with a table");
 	if (check->image && !check->image->unread && on)
@@ -473,10 +480,8 @@ int cmd_check(int argc, char **argv)
 		return ST_USAGE;
 	} else if (!host_get()->image_loaded) {
 		die(ST_NONE, "check: no image is loaded; use luctl check IMAGE, or luctl load");
-	} else if (!loaded_check(&check)) {
-		check_all(&check);
-		find(&check, DOUBT,
-		     "an image is loaded, but luctl did not load it: what it reads cannot be told; use luctl load");
+	} else {
+		loaded_check(&check);
 	}
 	json_begin("check");
 	check_json(&check);

@@ -3,7 +3,10 @@
  * luctl: load and run: the next kernel, and the jump to it.
  *
  * Both check first. What the check cannot know, the kernel does: it has gates of its own,
- * at load, at preserve and at the freeze, and its word is shown.
+ * at load, at preserve and at the freeze, and its word is shown. So what cannot be told does
+ * not stop a load, which can be undone; a run says so, and asks. Of an image of which nothing is
+ * known, liveupdate.unknown=refuse is obeyed here, too: the freeze, where the kernel would
+ * refuse it, is late.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -163,13 +166,15 @@ int cmd_load(int argc, char **argv)
 	return ST_OK;
 }
 
-static void ask(void)
+static void ask(bool unsure)
 {
 	char answer[8];
 
 	if (!isatty(STDIN_FILENO) || opt_json)
 		die(ST_USAGE, "run: nobody can be asked here whether to go on; use --yes");
-	printf("Start the next kernel now? [y/N] ");
+	if (unsure)
+		printf("It cannot be told whether everything survives, see above. ");
+	printf("Start the next kernel %s? [y/N] ", unsure ? "nevertheless" : "now");
 	fflush(stdout);
 	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
 		die(ST_FAILED, "run: not done, as you did not say yes; nothing has changed");
@@ -210,7 +215,7 @@ int cmd_run(int argc, char **argv)
 		{ "force", no_argument, NULL, 'f' },
 		{ }
 	};
-	bool yes = false, dry = false, now = false, force = false;
+	bool yes = false, dry = false, now = false, force = false, unsure;
 	struct check check = { 0 };
 	int opt;
 
@@ -231,14 +236,13 @@ int cmd_run(int argc, char **argv)
 		return ST_USAGE;
 	if (!host_get()->image_loaded)
 		die(ST_NONE, "run: no image is loaded; use luctl load IMAGE first");
-	if (!loaded_check(&check)) {
-		check_all(&check);
-		find(&check, DOUBT,
-		     "an image is loaded, but luctl did not load it: what it reads cannot be told; use luctl load");
-	}
+	loaded_check(&check);
 	finish_check("run", &check, force);
+	unsure = check_level(&check) == DOUBT;
 	if (!dry && !yes)
-		ask();
+		ask(unsure);
+	else if (!dry && unsure)
+		warn("run goes on although something may be lost, as --yes says; see above");
 	json_begin("run");
 	check_json(&check);
 	json_string("by", !now && has_systemd() ? "systemctl kexec" : "reboot");

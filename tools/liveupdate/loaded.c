@@ -83,19 +83,25 @@ void loaded_forget(void)
 	unlink(host_path(NOTE_FILE));
 }
 
-bool loaded_check(struct check *check)
+void loaded_check(struct check *check)
 {
 	const struct loaded *loaded = loaded_get();
 
-	if (!loaded)
-		return false;
-	check->cmdline = loaded->cmdline;
-	if (!loaded->changed)
+	if (loaded)
+		check->cmdline = loaded->cmdline;
+	if (loaded && !loaded->changed)
 		check->image = image_open(loaded->image);
 	check_all(check);
-	if (loaded->changed)
+	if (check->image)
+		return;
+	if (loaded)
 		find(check, DOUBT,
 		     "%s has changed since it was loaded, so the loaded image cannot be looked into; load it again",
 		     shown(loaded->image));
-	return true;
+	else
+		find(check, DOUBT,
+		     "an image is loaded, but luctl did not load it: what it reads cannot be told; use luctl load");
+	if (check_refuses_unknown(check))
+		find(check, NO,
+		     "an image of which luctl cannot tell what it reads is refused while there may be sessions, as liveupdate.unknown=refuse is set; use luctl load, or set it to warn");
 }

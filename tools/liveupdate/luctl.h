@@ -244,6 +244,7 @@ struct check {
 	const char *cmdline;	/* NULL if it is not known */
 	struct finding *findings;
 	size_t nr;
+	bool unlisted;		/* what is preserved cannot be told */
 	uint64_t sessions, files;
 	struct formats lost;	/* of what is preserved; it is said already */
 };
@@ -251,6 +252,8 @@ struct check {
 /* @devices: the level of an option that stops devices. */
 void check_cmdline(struct check *check, enum level devices);
 void check_all(struct check *check);
+/* What cannot be told is as bad as what is lost: liveupdate.unknown=refuse. */
+bool check_refuses_unknown(const struct check *check);
 enum level check_level(const struct check *check);
 enum status check_status(const struct check *check);
 void check_print(const struct check *check);
@@ -268,8 +271,8 @@ struct loaded {
 const struct loaded *loaded_get(void);
 void loaded_set(const char *image, const char *initrd, const char *cmdline);
 void loaded_forget(void);
-/* A check of it; false if nothing is known of what is loaded. */
-bool loaded_check(struct check *check);
+/* A check of what is loaded, whether anything is known of it or not. */
+void loaded_check(struct check *check);
 
 int cmd_status(int argc, char **argv);
 int cmd_check(int argc, char **argv);

@@ -126,11 +126,12 @@ static void print_image(const struct host *host)
 		why = "loaded, but not by luctl, so what it takes over is unknown; use luctl load";
 	if (loaded && (access(loaded->image, R_OK) || loaded->changed)) {
 		takes_over = "unknown";
-	} else if (loaded && loaded_check(&check)) {
+	} else if (loaded) {
 		static const char * const answers[] = {
 			[YES] = "yes", [NOTE] = "yes", [DOUBT] = "unknown", [NO] = "no",
 		};
 
+		loaded_check(&check);
 		takes_over = answers[check_level(&check)];
 	}
 	json_object("next");

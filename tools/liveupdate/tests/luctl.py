@@ -553,6 +553,53 @@ def test_run():
     run('check', status=6, root=root())
 
 
+def test_refuses_what_is_unknown():
+    refuse = {'sys/module/liveupdate/parameters/unknown': 'refuse\n'}
+    is_loaded = {'sys/kernel/kexec_loaded': '1\n'}
+    what = 'cannot tell what it reads is refused'
+    image = file(bzimage(table()))
+    # There is no device below --root, so there may be sessions.
+    other = root(**is_loaded, **refuse)
+    for args in (('run', '--dry-run'), ('check',)):
+        done = run(*args, status=4, root=other)
+        expect(any(what in t for t in done.findings('no')), done.json)
+    run('run', '--dry-run', '--force', status=4, root=other)
+    # What can be looked into is as good as ever.
+    place = loaded(image)
+    for name, text in refuse.items():
+        place.write(name, text)
+    run('run', '--dry-run', status=9, root=place)
+    image.write_bytes(bzimage(table('')) + b'x')
+    done = run('run', '--dry-run', status=4, root=place)
+    expect(any(what in t for t in done.findings('no')), done.json)
+    # Nothing is preserved where it is off.
+    done = run('check', status=4, root=root(state='off', cmdline='', **is_loaded, **refuse))
+    expect(not any(what in t for t in done.findings('no')), done.json)
+
+
+def on_terminal(command, answer=b'', **env):
+    output = b''
+    pid, fd = pty.fork()
+    if not pid:
+        os.execve(command[0], command, {**os.environ, 'TERM': 'xterm', 'ASAN_OPTIONS': 'detect_leaks=0', **env})
+    os.write(fd, answer)
+    try:
+        while chunk := os.read(fd, 4096):
+            output += chunk
+    except OSError:
+        pass
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(fd)
+    return status, output.decode()
+
+
+def test_run_asks():
+    image = file(bzimage(table()))
+    status, said = on_terminal([str(LUCTL), '--root', str(loaded(image).path), 'run'], b'n\n')
+    expect(status == 1 and 'as you did not say yes' in said, status, said)
+    expect('It cannot be told whether everything survives, see above. Start' in said, said)
+
+
 TIMELINE = 'freeze-start 0\nfreeze-end 582126\njump 3341471\nstart 1155910238\nfirst-open unknown\n'
 
 
@@ -578,24 +625,9 @@ def test_colour_only_on_a_terminal():
     command = [str(LUCTL), '--root', str(root().path), 'status']
     plain = subprocess.run(command, capture_output=True, check=False).stdout
     expect(b'\x1b' not in plain, plain)
-
-    def on_terminal(**env):
-        output = b''
-        pid, fd = pty.fork()
-        if not pid:
-            os.execve(command[0], command, {**os.environ, 'TERM': 'xterm', **env})
-        try:
-            while chunk := os.read(fd, 4096):
-                output += chunk
-        except OSError:
-            pass
-        os.waitpid(pid, 0)
-        os.close(fd)
-        return output
-
-    expect(b'\x1b[32m' in on_terminal(), 'no colour on a terminal')
-    expect(b'\x1b[32m' not in on_terminal(NO_COLOR='1'), 'NO_COLOR does nothing')
-    expect(b'\x1b[32m' not in on_terminal(TERM='dumb'), 'colour on a dumb terminal')
+    expect('\x1b[32m' in on_terminal(command)[1], 'no colour on a terminal')
+    expect('\x1b[32m' not in on_terminal(command, NO_COLOR='1')[1], 'NO_COLOR does nothing')
+    expect('\x1b[32m' not in on_terminal(command, TERM='dumb')[1], 'colour on a dumb terminal')
 
 
 def test_quiet():
