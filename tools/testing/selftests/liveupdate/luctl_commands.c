@@ -10,9 +10,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "formats_common.h"
 #include "luo_common.h"
 
 #define LUCTL		"/lu/lu_ctl"
@@ -28,11 +30,14 @@
 #define SEED		4711
 
 #define ST_OK		0
+#define ST_FAILED	1
+#define ST_USAGE	2
 #define ST_OFF		3
 #define ST_LOST		4
 #define ST_IMAGE	5
 #define ST_NONE		6
 #define ST_BUSY		7
+#define ST_UNKNOWN	9
 
 #define MAX_ARGS	24
 
@@ -151,6 +156,14 @@ static pid_t hold_below(const char *root, const char *name)
 static pid_t hold(const char *name)
 {
 	return hold_below("", name);
+}
+
+static void end(pid_t pid)
+{
+	int status;
+
+	LU_OK(kill(pid, SIGINT));
+	LU_OK(waitpid(pid, &status, 0));
 }
 
 /* What systemd looks for. */
@@ -360,7 +373,7 @@ static void refused(struct lu_run *run)
 	EXPECT(ST_OK, "\"loaded\": false", "--json", "status");
 	/* Loaded in another way: not known. */
 	LU_EQ(lu_kexec_load("/boot/bzImage.prod", line, 0), 0);
-	EXPECT(9, "luctl did not load it", "run", "--dry-run");
+	EXPECT(ST_UNKNOWN, "luctl did not load it", "run", "--dry-run");
 	EXPECT(ST_OK, "no image is loaded any more", "load", "--unload");
 	EXPECT(ST_OK, "\"loaded\": false", "--json", "status");
 }
@@ -371,32 +384,17 @@ LU_TEST(refused, "mem=1G flavour=prod own image=prod image=bare " NEEDS_LUCTL LU
 
 static void make_other_image(const char *path)
 {
-	struct stat st;
-	char *data, *table, *entry;
-	int fd;
+	struct formats_image image = formats_read("/boot/bzImage.prod");
 
-	fd = LU_OK(open("/boot/bzImage.prod", O_RDONLY));
-	LU_OK(fstat(fd, &st));
-	data = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	LU_CHECK(data != MAP_FAILED, "mmap: %m");
-	close(fd);
-	table = memmem(data, st.st_size, "LiveUpdateTable", 16);
-	if (!table)
-		lu_skip("this kernel has no table of formats");
-	entry = memmem(table, data + st.st_size - table, "memfd-v2", 9);
-	LU_CHECK(entry, "the table has no memfd-v2");
-	entry[7] = '9';
-	fd = LU_OK(open(path, O_WRONLY | O_CREAT, 0600));
-	LU_EQ(write(fd, data, st.st_size), st.st_size);
-	close(fd);
-	munmap(data, st.st_size);
+	formats_rename(&image, "memfd-v2", "memfd-v9");
+	formats_write(&image, path);
+	free(image.data);
 }
 
 static void gates(struct lu_run *run)
 {
 	static const char other[] = "/tmp/other";
 	const char *line = lu_cmdline();
-	int status;
 	pid_t pid;
 
 	(void)run;
@@ -419,11 +417,123 @@ static void gates(struct lu_run *run)
 	LU_CHECK(strstr(said, "the kernel says: luo: session held: the file with token"),
 		 "not the kernel's words: %s", said);
 	EXPECT(ST_OK, "\"loaded\": false", "--json", "status");
-	LU_OK(kill(pid, SIGINT));
-	LU_OK(waitpid(pid, &status, 0));
+	end(pid);
 }
 
 LU_TEST(gates, "mem=1G flavour=prod own image=prod " NEEDS_LUCTL LUO_ON, gates);
+
+/* What cannot be told is refused: liveupdate.unknown=refuse. */
+
+#define UNKNOWN		"/sys/module/liveupdate/parameters/unknown"
+
+static void make_image_without_table(const char *path)
+{
+	struct formats_image image = formats_read("/boot/bzImage.prod");
+
+	memcpy(image.item, "none", 4);
+	formats_write(&image, path);
+	free(image.data);
+}
+
+static void without_table(const char *line)
+{
+	static const char image[] = "/tmp/without";
+	pid_t pid;
+	int dev;
+
+	make_image_without_table(image);
+	pid = hold("held");
+	EXPECT(ST_LOST, "the kernel refuses an image without a table of formats while there are",
+	       "check", image, "--initrd", INITRD, "--append", line);
+	EXPECT(ST_LOST, "not done, as something would be lost", "load", image, "--initrd", INITRD,
+	       "--append", line);
+	EXPECT(ST_LOST, "the kernel refuses /tmp/without: Protocol not supported", "load", image,
+	       "--initrd", INITRD, "--append", line, "--force");
+	LU_CHECK(strstr(said, "the kernel says: luo: the loaded image is refused for the sessions"),
+		 "not the kernel's words: %s", said);
+	EXPECT(ST_OK, "\"loaded\": false", "--json", "status");
+
+	/* It can be loaded as long as there is nothing. A session without files is something. */
+	end(pid);
+	EXPECT(ST_OK, "judged by the names in it", "load", image, "--initrd", INITRD, "--append",
+	       line);
+	dev = luo_open();
+	luo_create(dev, "bare");
+	luo_close(dev);
+	EXPECT(ST_LOST, "the kernel refuses an image without a table of formats while there are",
+	       "run", "--yes");
+	EXPECT(ST_LOST, "the update was called off, and all is as before: Protocol not supported",
+	       "run", "--yes", "--force");
+}
+
+/* Loaded by somebody else: luctl knows nothing of it, whatever the kernel does. */
+static void not_by_luctl(const char *line)
+{
+	int dev, session;
+	pid_t pid;
+
+	LU_EQ(lu_kexec_load("/boot/bzImage.prod", line, 0), 0);
+	pid = hold("held");
+	EXPECT(ST_LOST, "an image of which luctl cannot tell what it reads is refused", "check");
+	EXPECT(ST_LOST, "run: not done, as something would be lost", "run", "--yes");
+
+	/* It is for the operator to say; here, the update is called off for another reason. */
+	lu_write(UNKNOWN, "warn");
+	EXPECT(ST_USAGE, "nobody can be asked", "run");
+	dev = luo_open();
+	session = luo_create(dev, "unfreezable");
+	luo_preserve(session, luo_ex_new(1), 1);
+	luo_close(dev);
+	luo_ex("fail freeze any %d", -EIO);
+	EXPECT(ST_FAILED, "the update was called off, and all is as before: Input/output error",
+	       "run", "--yes");
+	LU_CHECK(strstr(said, "run goes on although something may be lost, as --yes says"),
+		 "it is not said: %s", said);
+	lu_write(UNKNOWN, "refuse");
+	luo_close(session);
+
+	/* Nothing is preserved. */
+	end(pid);
+	EXPECT(ST_UNKNOWN, "luctl did not load it", "run", "--dry-run");
+	EXPECT(ST_OK, "no image is loaded any more", "load", "--unload");
+}
+
+static void refuses_unknown(struct lu_run *run)
+{
+	(void)run;
+	not_by_luctl(lu_cmdline());
+	without_table(lu_cmdline());
+}
+
+LU_TEST(refuses_unknown, "mem=1G flavour=prod own image=prod append=liveupdate.unknown=refuse "
+	NEEDS_LUCTL LUO_ON, refuses_unknown);
+
+/* Nor can it be told of a module. */
+static void of_module(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "module"), module, fd;
+	const char *line = lu_cmdline();
+
+	(void)run;
+	module = LU_OK(open("/lu/liveupdate_module.ko", O_RDONLY | O_CLOEXEC));
+	LU_OK(syscall(SYS_finit_module, module, "", 0));
+	fd = LU_OK(open("/sys/kernel/debug/liveupdate_module", O_RDONLY | O_CLOEXEC));
+	luo_preserve(session, fd, 1);
+	luo_close(dev);
+	EXPECT(ST_UNKNOWN, "may be lost: the image reads the format liveupdate-module-v1 with a",
+	       "check", "/boot/bzImage.prod", "--initrd", INITRD, "--append", line);
+	lu_write(UNKNOWN, "refuse");
+	EXPECT(ST_LOST, "is refused: the image reads the format liveupdate-module-v1 with a",
+	       "check", "/boot/bzImage.prod", "--initrd", INITRD, "--append", line);
+	EXPECT(ST_LOST, "the kernel refuses /boot/bzImage.prod: Protocol not supported", "load",
+	       "/boot/bzImage.prod", "--initrd", INITRD, "--append", line, "--force");
+	LU_CHECK(strstr(said, "the kernel says: luo: session module: the file with token 0x1"),
+		 "not the kernel's words: %s", said);
+	EXPECT(ST_OK, "\"loaded\": false", "--json", "status");
+}
+
+LU_TEST(of_module, "mem=1G flavour=prod own image=prod module=lib/tests/liveupdate_module.ko "
+	NEEDS_LUCTL LUO_ON, of_module);
 
 /* All of it: hold, check, load, run; then what came over, the time line, discard. */
 
