@@ -98,16 +98,6 @@ struct ex_item {
 	struct kho_vmalloc kv;
 };
 
-/* The same as it goes over: entry of a block set. */
-struct ex_item_ser {
-	u32 kind;
-	u32 order;
-	u64 nr_pages;
-	u64 seed;
-	u64 phys;
-	struct kho_vmalloc kv;
-};
-
 enum ex_state { EX_NONE, EX_HELD, EX_PRESERVED };
 
 static const char * const ex_state_str[] = { "none", "held", "preserved" };

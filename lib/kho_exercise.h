@@ -3,6 +3,7 @@
 #ifndef KHO_EXERCISE_H
 #define KHO_EXERCISE_H
 
+#include <linux/kho/abi/kexec_handover.h>
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
@@ -18,6 +19,16 @@ struct ex_manifest {
 	u64 tree;		/* root of a radix tree of our own */
 	u64 tree_keys;
 	u64 tree_hash;
+};
+
+/* An item as it goes over, entry of that set. The first ones are folios. */
+struct ex_item_ser {
+	u32 kind;
+	u32 order;
+	u64 nr_pages;
+	u64 seed;
+	u64 phys;
+	struct kho_vmalloc kv;
 };
 
 /* Address of the manifest that is published, 0 if none is. */

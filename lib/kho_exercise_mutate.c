@@ -324,6 +324,25 @@ static int ex_region_twice(unsigned long unused)
 	return 0;
 }
 
+/* The second one is in the middle of a folio that is someone else's. */
+static int ex_region_inside(unsigned long order)
+{
+	struct fdt_property *two = ex_regions_prop("lu_two", RESERVE_MEM_KHO_START_PROP_NAME);
+	struct kho_block_header_ser *ser;
+	struct ex_item_ser *item;
+	u64 start;
+
+	if (!two || !ex_manifest())
+		return -ENOENT;
+	ser = phys_to_virt(ex_manifest()->items);
+	for (item = (void *)(ser + 1); item->order != order; item++)
+		if (item->kind)
+			return -ENOENT;
+	start = item->phys + PAGE_SIZE;
+	memcpy(two->data, &start, sizeof(start));
+	return 0;
+}
+
 static int ex_region_name(unsigned long letter)
 {
 	void *fdt = ex_blob(MEMBLOCK_KHO_FDT);
@@ -787,6 +806,7 @@ static const struct ex_mutation ex_mutations[] = {
 	{ "region_smaller", ex_region_size, SZ_1M },
 	{ "region_prop_len", ex_region_prop_len, 5 },
 	{ "region_twice", ex_region_twice, 0 },
+	{ "region_inside", ex_region_inside, 3 },
 	{ "region_renamed", ex_region_name, 'x' },
 };
 

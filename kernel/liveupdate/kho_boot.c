@@ -648,7 +648,7 @@ static void __init kho_stamp_all(void)
 
 	/* What this kernel itself uses nobody restores, whatever a record says. */
 	kho_stamp_clear(kho_in_fdt, PAGE_SIZE);
-	kho_reserve_mem_claim();
+	kho_reserve_mem_claim(&kho_in.map);
 
 	if (nr_lost)
 		pr_err("%lu of %lu preserved blocks are lost: the firmware claims memory in them now\n",

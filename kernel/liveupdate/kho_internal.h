@@ -149,7 +149,7 @@ int kho_metadata_publish(void);
 
 /* kho_reserve_mem.c; right after kho_subtree_check_incoming() */
 void kho_reserve_mem_check_incoming(const struct kho_map *map);
-void kho_reserve_mem_claim(void);
+void kho_reserve_mem_claim(const struct kho_map *map);
 /* Is a region going to be handed over? From late_initcall on. */
 bool kho_reserve_mem_is_preserved(void);
 

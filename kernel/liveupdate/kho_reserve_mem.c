@@ -100,11 +100,21 @@ bool __init kho_reserve_mem_revive(const char *name, phys_addr_t size,
 
 /**
  * kho_reserve_mem_claim - keep regions that were revived from being restored as well
+ * @map: the incoming map
+ *
+ * A region can begin in the middle of a block: in a page that it shares with the one
+ * before it, or, in a forged record, in anybody's.
  */
-void __init kho_reserve_mem_claim(void)
+void __init kho_reserve_mem_claim(const struct kho_map *map)
 {
-	for (unsigned int i = 0; i < kho_nr_regions; i++)
-		kho_stamp_clear(kho_regions[i].start, kho_regions[i].size);
+	for (unsigned int i = 0; i < kho_nr_regions; i++) {
+		const struct kho_region *region = &kho_regions[i];
+		struct kho_map_run block;
+
+		kho_stamp_clear(region->start, region->size);
+		if (kho_map_find(map, region->start, &block))
+			kho_stamp_clear(block.start, PAGE_SIZE);
+	}
 }
 
 /**

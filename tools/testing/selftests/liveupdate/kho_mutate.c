@@ -298,6 +298,33 @@ LU_TEST(own_subtrees, "mem=512M flavour=prod append=kho=on append=reserve_mem=4M
 	"append=reserve_mem=12K:4096:lu_two timeout=120",
 	STAGES_15(own_damage));
 
+/*
+ * A region may lie in the middle of a block that is someone else's as well. It is the region
+ * that gets it: the block would take the region with it when it is freed.
+ */
+static void to_inside(struct lu_run *run)
+{
+	kho_do("alloc 1");
+	kho_do("preserve");
+	kho_do("mutate region_inside");
+	(void)run;
+}
+
+static void from_inside(struct lu_run *run)
+{
+	kho_check_update(1);
+	LU_CHECK(lu_dmesg_has("Revived memory reservation 'lu_two'"), "it is not revived");
+	LU_EQ(kho_try("restore"), -EINVAL);
+	LU_EQ(kho_log_count("kho_exercise: not restored: kind 0, 8 pages", NULL, 0), 1);
+	kho_do("verify");
+	kho_do("free");
+	kho_check_kernel();
+	(void)run;
+}
+
+LU_TEST(region_inside_block, "mem=512M flavour=prod append=kho=on "
+	"append=reserve_mem=12K:4096:lu_two", to_inside, from_inside);
+
 /* lib/test_kho.c says in the log whether its data came over; it did not, here. */
 static void test_saves(struct lu_run *run)
 {
