@@ -6,7 +6,8 @@
 PACKAGES_BUILD=(bc bison cpio flex gcc git libc6-dev libelf-dev libssl-dev make
 	perl-base python3 xz-utils zstd)
 PACKAGES_VM=(busybox-static qemu-system-x86)
-PACKAGES_CHECK=(debootstrap e2fsprogs groff-base liblzma-dev liburcu-dev libzstd-dev zlib1g-dev)
+PACKAGES_CHECK=(debootstrap e2fsprogs groff-base liblzma-dev liburcu-dev libzstd-dev ovmf
+	zlib1g-dev)
 PACKAGES_LINT=(gcc-aarch64-linux-gnu perl python3 shellcheck sparse)
 
 as_root() {

@@ -14,6 +14,7 @@
 
 #define pr_fmt(fmt) "kho_exercise: " fmt
 
+#include <linux/efi.h>
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kexec.h>
@@ -351,6 +352,18 @@ static int ex_region_name(unsigned long letter)
 	if (node < 0)
 		return -ENOENT;
 	*(char *)fdt_get_name(fdt, node, NULL) = letter;
+	return 0;
+}
+
+/* Firmware: a table in memory that may have become someone else's has another length. */
+static int ex_efi_memattr(unsigned long num_entries)
+{
+	efi_memory_attributes_table_t *table;
+
+	if (!efi_enabled(EFI_MEM_ATTR))
+		return -ENODEV;
+	table = phys_to_virt(efi_mem_attr_table);
+	table->num_entries = num_entries;
 	return 0;
 }
 
@@ -808,6 +821,7 @@ static const struct ex_mutation ex_mutations[] = {
 	{ "region_twice", ex_region_twice, 0 },
 	{ "region_inside", ex_region_inside, 3 },
 	{ "region_renamed", ex_region_name, 'x' },
+	{ "efi_memattr", ex_efi_memattr, U32_MAX },
 };
 
 int ex_mutate(const char *name)

@@ -310,6 +310,35 @@ static void from_claim(struct lu_run *run)
 LU_TEST(claimed_by_firmware, "mem=1G flavour=prod append=kho=on", to_claim, from_claim);
 
 /*
+ * UEFI firmware. The memory that its table of memory attributes is in is nobody's after the first
+ * kernel: what is found there later must not be taken for the table.
+ */
+static void uefi(struct lu_run *run)
+{
+	long long total = lu_read_key("/proc/meminfo", "MemTotal");
+
+	LU_CHECK(!access("/sys/firmware/efi/runtime-map", F_OK), "no runtime services");
+	LU_CHECK(lu_dmesg_has(" MEMATTR=0x"), "no such table");
+	LU_EQ(lu_dmesg_has(" MEMATTR=0xffffffffffffffff"), !!run->stage);
+	if (run->stage) {
+		kho_check_update(run->stage);
+		LU_CHECK(total > lu_get_num(run, "total") - (64 << 10), "%lld KiB, %s before",
+			 total, lu_get(run, "total"));
+		kho_do("restore");
+	} else {
+		kho_check_cold();
+		lu_set(run, "total", "%lld", total);
+		kho_do("alloc 8");
+		kho_do("mutate efi_memattr");
+	}
+	kho_do("verify");
+	if (run->stage + 1 < run->nr_stages)
+		kho_do("preserve");
+}
+
+LU_TEST(uefi, "mem=3G uefi flavour=prod append=kho=on", uefi, uefi, uefi);
+
+/*
  * What the second kernel is the first to ask for is for long: not where the third one is
  * loaded. Scratch is the highest memory here, and would be the first choice.
  */

@@ -376,6 +376,8 @@ static bool word_fits(const char *word)
 		return sysconf(_SC_NPROCESSORS_ONLN) >= atoi(value);
 	if (!strncmp(word, "flavour=", key + 1))
 		return strstr(value, "prod");
+	if (!strcmp(word, "uefi"))
+		return !access("/sys/firmware/efi", F_OK);
 	if (!strncmp(word, "numa=", key + 1))
 		return !strcmp(value, "1");
 	return !strncmp(word, "timeout=", key + 1) || !strncmp(word, "leaks=", key + 1);

@@ -26,6 +26,8 @@
  *				"./lu check --all", or who names the case in full: a debug
  *				kernel takes eight times as long, so flavour=prod+debug is
  *				for what it is not likely to see anything more in
+ *	uefi			firmware of that kind, which takes its time to begin, instead of
+ *				a BIOS
  *	append=ARG		a kernel argument; may be repeated
  *	qemu=ARG		an argument for QEMU; may be repeated, $DIR is the run's folder
  *	device=ARG		short for qemu=-device qemu=ARG

@@ -19,6 +19,8 @@ import time
 from dataclasses import dataclass, field
 
 WIRE_TAG = "@lu "
+# Debian's ovmf, code and variables in one, which are forgotten at power-off.
+UEFI = "/usr/share/ovmf/OVMF.fd"
 
 
 def size_in_mib(text):
@@ -46,6 +48,7 @@ class Spec:
     timeout: int = 60
     expect: list = field(default_factory=list)
     own: bool = False
+    uefi: bool = False
     fails: str = ""
     bound: float = 0
     leaks: str = "last"
@@ -59,6 +62,8 @@ class Spec:
             key, _, value = word.partition("=")
             if key == "own":
                 spec.own = True
+            elif key == "uefi":
+                spec.uefi = True
             elif key in ("mem", "numa", "fails", "against"):
                 setattr(spec, key, value)
             elif key in ("cpus", "timeout"):
@@ -83,7 +88,7 @@ class Spec:
 
     def shape(self):
         """Cases of equal shape can share a machine."""
-        return (self.mem, self.cpus, self.numa, tuple(self.append), tuple(self.qemu),
+        return (self.mem, self.cpus, self.numa, self.uefi, tuple(self.append), tuple(self.qemu),
                 tuple(self.image), tuple(self.program), tuple(self.module))
 
     def numa_arguments(self):
@@ -150,7 +155,7 @@ class Machine:
             "-no-reboot", "-machine", "pc-q35-7.1",
             # Processors of different nodes are in different sockets.
             "-smp", f"{spec.cpus},sockets={spec.cpus}",
-            *accel, *spec.numa_arguments(),
+            *accel, *spec.numa_arguments(), *(["-bios", UEFI] if spec.uefi else []),
             "-kernel", kernel, "-initrd", initrd, "-append",
             # On a busy host ticks get lost, and the kernel would give the timer up.
             " ".join(["console=ttyS0 earlyprintk=serial,ttyS0 panic=-1 retain_initrd",
