@@ -147,8 +147,8 @@ struct kho_radix_view {
 };
 
 /*
- * The leaf that a lookup ended at: the next one probably ends there, too. Tables from
- * key @end on are not looked into, if it is not 0.
+ * The leaf that a lookup ended at: the next one probably ends there, too. Nothing from
+ * key @end on is looked at, if it is not 0.
  */
 struct kho_radix_cursor {
 	const unsigned long *leaf;

@@ -316,9 +316,6 @@ static bool kho_map_stream_next(const struct kho_radix_view *view,
 	if (!kho_radix_next_run(view, &stream->cursor,
 				marker | run->end >> shift, &first, &last))
 		return false;
-	last = min(last, 2 * marker - 1);
-	if (first > last)
-		return false;
 
 	run->start = first << shift;
 	run->end = (last + 1) << shift;

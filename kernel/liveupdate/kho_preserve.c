@@ -86,21 +86,32 @@ static bool kho_in_boot_memory(unsigned long pfn, unsigned long nr_pages)
 	return true;
 }
 
+/* Is a block of @order preserved that has anything in [start, last]? */
+static bool kho_order_in_use(const struct kho_radix_view *view, u64 start,
+			     u64 last, unsigned int order)
+{
+	struct kho_radix_cursor cursor = {
+		.end = kho_radix_encode_key(last, order) + 1,
+	};
+	unsigned long first, run_last;
+
+	return kho_radix_next_run(view, &cursor,
+				  kho_radix_encode_key(start, order), &first,
+				  &run_last);
+}
+
 #ifdef CONFIG_KEXEC_HANDOVER_DEBUG
 /* Is any page of the block in another block already? */
 static bool kho_is_doubled(unsigned long pfn, unsigned int order)
 {
-	unsigned long first, last, key;
-	unsigned int o;
+	u64 start = PFN_PHYS(pfn), last = start + (PAGE_SIZE << order) - 1;
+	struct kho_radix_view view;
 
-	for (o = 0; o <= 63 - PAGE_SHIFT; o++) {
-		if (o == order)
-			continue; /* that very block: idempotent */
-		first = kho_radix_encode_key(PFN_PHYS(pfn), o);
-		last = kho_radix_encode_key(PFN_PHYS(pfn + (1UL << order) - 1),
-					    o);
-		if (kho_radix_next_key(&kho_out.tree, first, &key) &&
-		    key <= last)
+	guard(mutex)(&kho_out.tree.lock);
+	view = kho_radix_view_of(&kho_out.tree);
+	for (unsigned int o = 0; o < 64 - PAGE_SHIFT; o++) {
+		/* That very block is no other one. */
+		if (o != order && kho_order_in_use(&view, start, last, o))
 			return true;
 	}
 	return false;
@@ -385,20 +396,6 @@ void kho_unpreserve_free(void *mem)
 	folio_put(folio);
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_free);
-
-/* Is a block of @order preserved that has anything in [start, last]? */
-static bool kho_order_in_use(const struct kho_radix_view *view, u64 start,
-			     u64 last, unsigned int order)
-{
-	unsigned long end = kho_radix_encode_key(last, order) + 1;
-	struct kho_radix_cursor cursor = { .end = end };
-	unsigned long first, run_last;
-
-	return kho_radix_next_run(view, &cursor,
-				  kho_radix_encode_key(start, order), &first,
-				  &run_last) &&
-	       first < end;
-}
 
 bool kho_range_in_use(u64 start, u64 end)
 {

@@ -28,6 +28,7 @@
 #include <linux/io.h>
 #include <linux/kho_radix_tree.h>
 #include <linux/memblock.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -326,18 +327,23 @@ bool kho_radix_has_key(const struct kho_radix_view *view, unsigned long key)
 	return node && test_bit(kho_radix_bit(key), (const unsigned long *)node);
 }
 
-static bool kho_radix_leaf_run(const unsigned long *bitmap, unsigned long from,
-			       unsigned long *first, unsigned long *last)
+/* The leaf of the cursor is the one that @from, which is below its end, belongs to. */
+static bool kho_radix_leaf_run(const struct kho_radix_cursor *cursor,
+			       unsigned long from, unsigned long *first,
+			       unsigned long *last)
 {
-	unsigned long base = from - kho_radix_bit(from);
+	unsigned long size = KHO_RADIX_LEAF_BITS;
 	unsigned long bit, end;
 
-	bit = find_next_bit(bitmap, KHO_RADIX_LEAF_BITS, kho_radix_bit(from));
-	if (bit == KHO_RADIX_LEAF_BITS)
+	if (cursor->end)
+		size = min(size, cursor->end - cursor->base);
+
+	bit = find_next_bit(cursor->leaf, size, kho_radix_bit(from));
+	if (bit >= size)
 		return false;
-	end = find_next_zero_bit(bitmap, KHO_RADIX_LEAF_BITS, bit);
-	*first = base + bit;
-	*last = base + end - 1;
+	end = find_next_zero_bit(cursor->leaf, size, bit);
+	*first = cursor->base + bit;
+	*last = cursor->base + end - 1;
 	return true;
 }
 
@@ -356,7 +362,7 @@ static bool kho_radix_node_run(const struct kho_radix_view *view,
 	if (!level) {
 		cursor->leaf = (const unsigned long *)node;
 		cursor->base = from - kho_radix_bit(from);
-		return kho_radix_leaf_run(cursor->leaf, from, first, last);
+		return kho_radix_leaf_run(cursor, from, first, last);
 	}
 
 	shift = kho_radix_shift(level);
@@ -380,7 +386,8 @@ static bool kho_radix_node_run(const struct kho_radix_view *view,
  *	be NULL
  * @from: where to begin
  * @first: first key found
- * @last: last one of the keys that follow without a gap, within one leaf
+ * @last: last one of the keys that follow without a gap, within one leaf and below
+ *	the end
  *
  * Going through a tree in this way is linear in its size.
  *
@@ -396,8 +403,10 @@ bool kho_radix_next_run(const struct kho_radix_view *view,
 		return false;
 	if (!cursor)
 		cursor = &none;
+	if (cursor->end && from >= cursor->end)
+		return false;
 	if (cursor->leaf && cursor->base == from - kho_radix_bit(from) &&
-	    kho_radix_leaf_run(cursor->leaf, from, first, last))
+	    kho_radix_leaf_run(cursor, from, first, last))
 		return true;
 	return kho_radix_node_run(view, cursor, view->root, KHO_RADIX_TOP, from,
 				  first, last);

@@ -349,6 +349,7 @@ static void test_next_run(struct kunit *test)
 	};
 	struct radix_test *rt = test->priv;
 	unsigned long key, first, last, from = 0;
+	struct kho_radix_cursor cursor = { };
 	struct kho_radix_view view;
 	unsigned int i;
 
@@ -370,6 +371,19 @@ static void test_next_run(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, kho_radix_next_run(&view, NULL, 5, &first, &last));
 	KUNIT_EXPECT_EQ(test, first, 5);
 	KUNIT_EXPECT_EQ(test, last, 70);
+
+	/* An end within the run, right before one, and right behind the only one. */
+	cursor.end = 60;
+	KUNIT_ASSERT_TRUE(test, kho_radix_next_run(&view, &cursor, 5, &first, &last));
+	KUNIT_EXPECT_EQ(test, first, 5);
+	KUNIT_EXPECT_EQ(test, last, 59);
+	KUNIT_EXPECT_FALSE(test, kho_radix_next_run(&view, &cursor, 60, &first, &last));
+	cursor.end = LEAF_KEYS - 3;
+	KUNIT_EXPECT_FALSE(test, kho_radix_next_run(&view, &cursor, 71, &first, &last));
+	cursor.end = LEAF_KEYS + 1;
+	KUNIT_ASSERT_TRUE(test, kho_radix_next_run(&view, &cursor, LEAF_KEYS, &first,
+						   &last));
+	KUNIT_EXPECT_EQ(test, last, LEAF_KEYS);
 }
 
 static void test_walk(struct kunit *test)

@@ -113,7 +113,7 @@ static void del(struct rng *rng, struct kho_radix_tree *tree)
 	memmove(&keys[i], &keys[i + 1], (--nr_keys - i) * sizeof(keys[0]));
 }
 
-/* The cursor stays from one lookup to the next, at random places. */
+/* The cursor stays from one lookup to the next, at random places; its end does not. */
 static void look(struct rng *rng, struct kho_radix_tree *tree,
 		 struct kho_radix_cursor *cursor)
 {
@@ -121,6 +121,7 @@ static void look(struct rng *rng, struct kho_radix_tree *tree,
 	unsigned long from = any_key(rng), key, first, last, end;
 	unsigned int i = index_of(from);
 
+	cursor->end = rng_once_in(rng, 2) ? any_key(rng) : 0;
 	if (rng_once_in(rng, 4))
 		cursor = NULL;
 	FUZZ_ASSERT(kho_radix_has_key(&view, from) == model_has(from));
@@ -138,6 +139,12 @@ static void look(struct rng *rng, struct kho_radix_tree *tree,
 			break;
 		end++;
 	}
+	if (cursor && cursor->end && cursor->end <= key) {
+		FUZZ_ASSERT(!kho_radix_next_run(&view, cursor, from, &first, &last));
+		return;
+	}
+	if (cursor && cursor->end && cursor->end <= end)
+		end = cursor->end - 1;
 	FUZZ_ASSERT(kho_radix_next_run(&view, cursor, from, &first, &last));
 	FUZZ_ASSERT(first == key && last == end);
 }
