@@ -26,6 +26,7 @@
  *	scatter COUNT ORDER	preserve one page in each of so many blocks
  *	twice			preserve memory that is preserved
  *	scratch			preserve a page of scratch
+ *	try PHYS		can this page be preserved?
  *	claimed PHYS PAGES SEED	is an item of the previous kernel kept out of use?
  *				-ENOENT if not, -EBADMSG if its contents are wrong
  *	mutate NAME		damage the handover just before the jump
@@ -816,6 +817,8 @@ static int ex_do(char *line)
 		return ex_twice();
 	if (!strcmp(verb, "scratch"))
 		return ex_preserve_scratch();
+	if (!strcmp(verb, "try"))
+		return ex_try(a);
 	if (!strcmp(verb, "claimed"))
 		return ex_claimed(a, b, c);
 	if (!strcmp(verb, "mutate"))

@@ -42,6 +42,7 @@ int ex_bench(unsigned int order, unsigned long count);
 int ex_scatter(unsigned long count, unsigned int order);
 int ex_twice(void);
 int ex_preserve_scratch(void);
+int ex_try(phys_addr_t phys);
 void ex_show_figures(struct seq_file *m);
 void ex_show_out(struct seq_file *m);
 void ex_show_scratch(struct seq_file *m);

@@ -305,6 +305,19 @@ int ex_preserve_scratch(void)
 	return kho_preserve_pages(pfn_to_page(PHYS_PFN(kho_scratch[0].addr)), 1);
 }
 
+int ex_try(phys_addr_t phys)
+{
+	struct page *page = pfn_to_online_page(PHYS_PFN(phys));
+	int err;
+
+	if (!page)
+		return -ENOENT;
+	err = kho_preserve_pages(page, 1);
+	if (!err)
+		kho_unpreserve_pages(page, 1);
+	return err;
+}
+
 static int __init ex_parse_claim(char *p)
 {
 	phys_addr_t start = memparse(p, &p);

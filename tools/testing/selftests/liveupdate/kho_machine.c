@@ -399,6 +399,35 @@ static void in_scratch(struct lu_run *run)
 LU_TEST(preserve_in_scratch, "mem=1G flavour=prod append=kho=on expect=WARNING:.*kho_may_preserve",
 	in_scratch);
 
+/*
+ * Memory that is plugged in later is in no memory map that the next kernel gets. Here it is
+ * what the command line left out.
+ */
+#define PLUGGED	(1ULL << 30)
+
+static void plug(struct lu_run *run)
+{
+	char path[64];
+
+	if (run->stage) {
+		kho_check_update(1);
+		kho_do("restore");
+	} else {
+		kho_do("alloc 1");
+	}
+	LU_EQ(kho_try("try %llu", PLUGGED), -ENOENT);
+	lu_write("/sys/devices/system/memory/probe", "0x40000000");
+	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%llu/state",
+		 PLUGGED >> 27);
+	lu_write(path, "online_movable");
+	LU_EQ(kho_try("try %llu", PLUGGED), -EINVAL);
+	LU_EQ(kho_try("try %llu", PLUGGED - 4096), 0);
+	kho_do("verify");
+	kho_do("preserve");
+}
+
+LU_TEST(memory_plugged_later, "mem=2G flavour=prod append=kho=on append=mem=1G", plug, plug);
+
 /* With CONFIG_KEXEC_HANDOVER_DEBUG memory has one owner. */
 static void twice(struct lu_run *run)
 {
