@@ -337,6 +337,34 @@ static void huge(struct lu_run *run)
 
 LU_TEST(huge_pages, "mem=1G " LUO_ON, huge, huge, huge);
 
+/* What came as a huge page can be split as any other, and each part freed. */
+static void to_split(struct lu_run *run)
+{
+	if (access(SHMEM_HUGE, F_OK))
+		lu_skip("no huge pages (CONFIG_TRANSPARENT_HUGEPAGE)");
+	lu_write(SHMEM_HUGE, "force");
+	keep(luo_create(luo_open(), "kinds"), &huge_kinds[0], make(&huge_kinds[0]), 0);
+	LU_CHECK(huge_kib() >= 3 * (PMD >> 10), "only %lld KiB of huge pages", huge_kib());
+	(void)run;
+}
+
+static void from_split(struct lu_run *run)
+{
+	int fd = take_all(luo_open(), huge_kinds, 1)[0];
+
+	LU_EQ(huge_kib(), 3 * (PMD >> 10));
+	LU_OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PMD + PAGE, PAGE));
+	LU_EQ(huge_kib(), 2 * (PMD >> 10));
+	luo_verify(fd, 0, PMD + PAGE, 30);
+	luo_verify_zero(fd, PMD + PAGE, PAGE);
+	luo_verify(fd, PMD + 2 * PAGE, 2 * PMD - 2 * PAGE, 30);
+	LU_OK(ftruncate(fd, 0));
+	LU_EQ(huge_kib(), 0);
+	(void)run;
+}
+
+LU_TEST(huge_page_split, "mem=512M flavour=prod+debug " LUO_ON, to_split, from_split);
+
 /* Of every order between, side by side in one file: a MiB of each. */
 #define ORDER_SIZE	(10 << 20)
 #define ORDER_MIN	2
