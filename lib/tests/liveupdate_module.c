@@ -6,13 +6,15 @@
  * /sys/kernel/debug/liveupdate_module is the file that can be preserved: it holds a
  * number, which the next kernel finds in the file that is retrieved. It does not pin
  * the module, so that what does is live update alone; nobody must have it open when
- * the module goes.
+ * the module goes. As long as its parameter "linger" is set the module does not end, but
+ * stays about to go.
  */
 
 #define pr_fmt(fmt) "liveupdate module: " fmt
 
 #include <linux/anon_inodes.h>
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -23,6 +25,10 @@
 #include <linux/slab.h>
 
 #define MODULE_MAGIC	0x6d6f64756c65ULL
+
+static bool module_linger;
+module_param_named(linger, module_linger, bool, 0600);
+MODULE_PARM_DESC(linger, "do not go yet, when the module is removed");
 
 static u64 module_value;
 static struct dentry *module_dentry;
@@ -220,6 +226,8 @@ static int __init module_start(void)
 
 static void __exit module_stop(void)
 {
+	while (READ_ONCE(module_linger))
+		msleep(20);
 	debugfs_remove(module_dentry);
 	liveupdate_unregister_file_handler(&module_handler);
 }

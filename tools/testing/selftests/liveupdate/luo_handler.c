@@ -34,6 +34,14 @@ static int new_file(uint64_t value)
 	return fd;
 }
 
+static void check_fdinfo(int session, const char *line)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", session);
+	LU_CHECK(strstr(lu_read(path), line), "no '%s' in: %s", line, lu_read(path));
+}
+
 static void order(struct lu_run *run)
 {
 	int dev = luo_open(), session, fd[3];
@@ -187,6 +195,9 @@ static void after(struct lu_run *run)
 	LU_EQ(info[0].status, 0);
 	LU_EQ(info[1].status, -EIO);
 	LU_EQ(info[2].status, 0);
+	check_fdinfo(one, "luo-file:\t0x1 luo-exercise-v1 retrieved\n"
+		     "luo-file:\t0x2 luo-exercise-v1 failed -5\n"
+		     "luo-file:\t0x3 luo-exercise-v1 waiting\n");
 	verify(luo_take(one, 3), 3);
 	/* One object in two sessions is busy. */
 	LU_EQ(luo_try_preserve(luo_create(dev, "again"), fd, 1), -EBUSY);
@@ -305,6 +316,7 @@ static void late_after(struct lu_run *run)
 	LU_EQ(info[0].flags, LIVEUPDATE_FILE_INFO_RETRIEVED);
 	LU_EQ(info[1].flags, LIVEUPDATE_FILE_INFO_NO_HANDLER);
 	LU_EQ(info[2].status, 0);
+	check_fdinfo(mixed, "luo-file:\t0x2 luo-exercise-v1 unknown\n");
 	LU_CHECK(!strcmp((char *)info[1].format, "luo-exercise-v1"), "%.48s", info[1].format);
 	LU_CHECK(luo_log_count("luo-exercise-v1", NULL, 0) > 0, "the log does not say which");
 	/* Without it a session can be given up, and the log says what that costs. */
@@ -482,5 +494,85 @@ static void module_after(struct lu_run *run)
 }
 
 LU_TEST(module, PROD "module=lib/tests/liveupdate_module.ko", module_before, module_after);
+
+/* A module that is about to go: its files and what it could restore are nobody's. */
+#define MODULE_SYSFS	"/sys/module/" MODULE "/"
+
+static pid_t begin_to_remove(void)
+{
+	double begin = luo_seconds();
+	pid_t pid;
+
+	lu_write(MODULE_SYSFS "parameters/linger", "1");
+	pid = LU_OK(fork());
+	if (!pid) {
+		LU_EQ(remove_module(), 0);
+		_exit(0);
+	}
+	while (strcmp(lu_read(MODULE_SYSFS "initstate"), "going\n")) {
+		LU_CHECK(luo_seconds() - begin < 30, "the module does not begin to go");
+		usleep(1000);
+	}
+	return pid;
+}
+
+static void end_removal(pid_t pid)
+{
+	lu_write(MODULE_SYSFS "parameters/linger", "0");
+	luo_reap(pid);
+}
+
+static void going_before(struct lu_run *run)
+{
+	int dev = luo_open(), session = luo_create(dev, "going"), next;
+	pid_t pid;
+
+	add_module();
+	pid = begin_to_remove();
+	next = luo_next_fd();
+	LU_EQ(try_preserve_of_module(session, 1), -ENOENT);
+	LU_EQ(luo_next_fd(), next);
+	/* Its token is for the next one. */
+	luo_preserve(session, luo_memfd("x", 0, 4096, 1), 1);
+	end_removal(pid);
+	add_module();
+	lu_write(MODULE_FILE, MODULE_VALUE);
+	preserve_of_module(session, 2);
+	LU_EQ(remove_module(), -EWOULDBLOCK);
+	(void)run;
+}
+
+static void going_after(struct lu_run *run)
+{
+	struct liveupdate_file_info info[2];
+	struct liveupdate_session_list_files list = {
+		.size = sizeof(list), .entries = (uintptr_t)info, .entry_size = sizeof(info[0]),
+		.count = 2,
+	};
+	int dev = luo_open(), session = luo_retrieve(dev, "going");
+	pid_t pid;
+
+	add_module();
+	pid = begin_to_remove();
+	for (int i = 0; i < 3; i++)
+		LU_EQ(luo_try_take(session, 2), -ENOENT);
+	LU_EQ(luo_ioctl(session, LIVEUPDATE_SESSION_LIST_FILES, &list), 0);
+	LU_EQ(list.count, 2);
+	LU_EQ(info[1].flags, LIVEUPDATE_FILE_INFO_NO_HANDLER);
+	LU_EQ(info[1].status, 0);
+	/* It holds up nothing else. */
+	luo_verify(luo_take(session, 1), 0, 4096, 1);
+	end_removal(pid);
+	/* Nothing is lost by that. */
+	LU_EQ(luo_try_take(session, 2), -ENOENT);
+	add_module();
+	luo_close(luo_take(session, 2));
+	LU_EQ(remove_module(), -EWOULDBLOCK);
+	luo_finish(session);
+	LU_EQ(remove_module(), 0);
+	(void)run;
+}
+
+LU_TEST(module_is_going, PROD "module=lib/tests/liveupdate_module.ko", going_before, going_after);
 
 LU_MAIN
