@@ -52,10 +52,31 @@ static void make_all(int dev)
 	}
 }
 
+/* A list says of each file what retrieving it, which gave @got, has said. */
+static void check_listed_files(int session, const int *got)
+{
+	struct liveupdate_file_info info[FILES + 1];
+	struct liveupdate_session_list_files list = {
+		.size = sizeof(list), .entries = (uintptr_t)info, .entry_size = sizeof(info[0]),
+		.count = FILES + 1,
+	};
+
+	LU_EQ(luo_ioctl(session, LIVEUPDATE_SESSION_LIST_FILES, &list), 0);
+	for (unsigned int i = 0; i < list.count; i++) {
+		int ret;
+
+		LU_CHECK(info[i].token < FILES, "token %#llx", (long long)info[i].token);
+		ret = got[info[i].token];
+		LU_EQ(info[i].flags, ret >= 0 ? LIVEUPDATE_FILE_INFO_RETRIEVED :
+				     ret == -ENOENT ? LIVEUPDATE_FILE_INFO_NO_HANDLER : 0);
+		LU_EQ(info[i].status, ret >= 0 || ret == -ENOENT ? 0 : ret);
+	}
+}
+
 /* What is retrieved is what was preserved. With @whole it all has to be there. */
 static int take_one(int dev, int i, bool whole)
 {
-	int session = luo_try_retrieve(dev, name_of(i)), fd, err = 0;
+	int session = luo_try_retrieve(dev, name_of(i)), fd, err = 0, got[FILES];
 	uint64_t value;
 
 	if (session < 0) {
@@ -65,6 +86,7 @@ static int take_one(int dev, int i, bool whole)
 	}
 	for (int f = 0; f < FILES; f++) {
 		fd = luo_try_take(session, f);
+		got[f] = fd;
 		if (!f && fd < 0)
 			err = fd;
 		if (fd < 0) {
@@ -82,6 +104,7 @@ static int take_one(int dev, int i, bool whole)
 			luo_verify(fd, 0, SIZE, i);
 		}
 	}
+	check_listed_files(session, got);
 	luo_finish(session);
 	luo_close(session);
 	return err;
@@ -101,6 +124,7 @@ enum {
 	QUIET = 1,	/* nobody can see that it is wrong */
 	SHARED = 2,	/* the neighbour is affected, too */
 	ALIKE = 4,	/* quiet, if it is the format of the next file that it gets */
+	DAMAGED = 8,	/* a list says so of the session, or of the neighbour if SHARED */
 };
 
 struct damage {
@@ -115,34 +139,34 @@ static const struct damage session_damages[] = {
 	{ "session_name_binary", QUIET },
 	{ "session_name_unknown", QUIET },
 	{ "session_name_twice", SHARED },
-	{ "session_files_null", 0 },
-	{ "session_files_not_ram", 0 },
-	{ "session_files_unaligned", 0 },
-	{ "session_files_not_preserved", 0 },
-	{ "session_files_huge", 0 },
-	{ "session_files_twice", SHARED },
-	{ "session_files_is_sessions", 0 },
-	{ "session_files_is_root", 0 },
-	{ "session_files_is_flbs", 0 },
-	{ "session_files_is_data", 0 },
-	{ "session_count_0", 0 },
-	{ "session_count_more", 0 },
-	{ "session_count_huge", 0 },
-	{ "file_block_next_not_ram", 0 },
-	{ "file_block_next_unaligned", 0 },
-	{ "file_block_next_not_preserved", 0 },
-	{ "file_block_next_huge", 0 },
-	{ "file_block_next_self", 0 },
-	{ "file_block_next_is_sessions", 0 },
-	{ "file_block_count_0", 0 },
-	{ "file_block_count_more", 0 },
-	{ "file_block_count_huge", 0 },
+	{ "session_files_null", DAMAGED },
+	{ "session_files_not_ram", DAMAGED },
+	{ "session_files_unaligned", DAMAGED },
+	{ "session_files_not_preserved", DAMAGED },
+	{ "session_files_huge", DAMAGED },
+	{ "session_files_twice", SHARED | DAMAGED },
+	{ "session_files_is_sessions", DAMAGED },
+	{ "session_files_is_root", DAMAGED },
+	{ "session_files_is_flbs", DAMAGED },
+	{ "session_files_is_data", DAMAGED },
+	{ "session_count_0", DAMAGED },
+	{ "session_count_more", DAMAGED },
+	{ "session_count_huge", DAMAGED },
+	{ "file_block_next_not_ram", DAMAGED },
+	{ "file_block_next_unaligned", DAMAGED },
+	{ "file_block_next_not_preserved", DAMAGED },
+	{ "file_block_next_huge", DAMAGED },
+	{ "file_block_next_self", DAMAGED },
+	{ "file_block_next_is_sessions", DAMAGED },
+	{ "file_block_count_0", DAMAGED },
+	{ "file_block_count_more", DAMAGED },
+	{ "file_block_count_huge", DAMAGED },
 };
 
 /* On records of files: the number is that of the file. */
 static const struct damage file_damages[] = {
-	{ "file_format_empty", 0 },
-	{ "file_format_endless", 0 },
+	{ "file_format_empty", DAMAGED },
+	{ "file_format_endless", DAMAGED },
 	{ "file_format_binary", 0 },
 	{ "file_format_unknown", 0 },
 	{ "file_format_twice", ALIKE },
@@ -154,7 +178,7 @@ static const struct damage file_damages[] = {
 	{ "file_data_twice", 0 },
 	{ "file_data_is_files", 0 },
 	{ "file_data_is_sessions", 0 },
-	{ "file_token_twice", 0 },
+	{ "file_token_twice", DAMAGED },
 };
 
 #define PER_KERNEL	VICTIMS
@@ -164,9 +188,42 @@ static bool is_quiet(const struct damage *damage, int file)
 	return damage->flags & QUIET || (damage->flags & ALIKE && file > 0);
 }
 
+/* Which sessions have lost something is known before anyone takes them. */
+static void check_listed_sessions(int dev, const struct damage *list, int nr, int first)
+{
+	struct liveupdate_session_info info[SESSIONS];
+	struct liveupdate_ioctl_list_sessions arg = {
+		.size = sizeof(arg), .direction = LIVEUPDATE_INCOMING,
+		.entries = (uintptr_t)info, .entry_size = sizeof(info[0]), .count = SESSIONS,
+	};
+	unsigned int damaged = 0, expected = 0;
+
+	LU_EQ(luo_ioctl(dev, LIVEUPDATE_IOCTL_LIST_SESSIONS, &arg), 0);
+	for (int i = 0; i < SESSIONS; i++) {
+		int v = (i - 1) / 2;
+		bool is_victim = i % 2, has_victim = i && v < VICTIMS && first + v < nr;
+		int flags = has_victim ? list[first + v].flags : 0;
+		unsigned int want = 0;
+
+		if (flags & DAMAGED && is_victim == !(flags & SHARED))
+			want = LIVEUPDATE_SESSION_INFO_DAMAGED;
+		expected += !!want;
+		for (unsigned int n = 0; n < arg.count; n++) {
+			if (strcmp((char *)info[n].name, name_of(i)))
+				continue;
+			LU_CHECK(info[n].flags == want, "%s: '%s' is listed with flags %#x",
+				 has_victim ? list[first + v].name : "nothing", name_of(i),
+				 info[n].flags);
+			damaged += !!want;
+		}
+	}
+	LU_EQ(damaged, expected);
+}
+
 /* @file is the file that is damaged, -1 for none. */
 static void check_victims(int dev, const struct damage *list, int nr, int first, int file)
 {
+	check_listed_sessions(dev, list, nr, first);
 	take_one(dev, 0, true);
 	take_one(dev, SESSIONS - 1, true);
 	for (int v = 0; v < VICTIMS; v++) {
