@@ -73,7 +73,8 @@ int luo_retrieve(int dev, const char *name)
 	return fd;
 }
 
-void luo_expect_enfile(int (*call)(int dev, const char *name), int dev, const char *name)
+void luo_expect_without_files(int (*call)(int dev, const char *name), int dev, const char *name,
+			      int want)
 {
 	static const char file_max[] = "/proc/sys/fs/file-max";
 	char old[32];
@@ -84,7 +85,7 @@ void luo_expect_enfile(int (*call)(int dev, const char *name), int dev, const ch
 	pid = LU_OK(fork());
 	if (!pid) {
 		LU_OK(setresuid(1000, 1000, 1000));
-		LU_EQ(call(dev, name), -ENFILE);
+		LU_EQ(call(dev, name), want);
 		_exit(0);
 	}
 	luo_reap(pid);

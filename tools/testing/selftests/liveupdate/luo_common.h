@@ -41,8 +41,9 @@ int luo_create(int dev, const char *name);
 int luo_try_retrieve(int dev, const char *name);
 int luo_retrieve(int dev, const char *name);
 
-/* @call, one of these, by a user for whom the system has no more files, gives ENFILE. */
-void luo_expect_enfile(int (*call)(int dev, const char *name), int dev, const char *name);
+/* @call, one of these, by a user for whom the system has no more files, gives @want. */
+void luo_expect_without_files(int (*call)(int dev, const char *name), int dev, const char *name,
+			      int want);
 
 /* Of a session; take is RETRIEVE_FD. */
 int luo_try_preserve(int session, int fd, uint64_t token);

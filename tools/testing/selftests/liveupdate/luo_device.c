@@ -459,7 +459,7 @@ static void no_descriptors(struct lu_run *run)
 {
 	struct liveupdate_ioctl_create_session arg = create_arg("");
 	struct rlimit old, none;
-	int dev = luo_open();
+	int dev = luo_open(), session;
 
 	(void)run;
 	LU_OK(getrlimit(RLIMIT_NOFILE, &old));
@@ -474,8 +474,12 @@ static void no_descriptors(struct lu_run *run)
 	arg.size--;
 	LU_EQ(luo_ioctl(dev, CREATE, &arg), -EINVAL);
 	LU_OK(setrlimit(RLIMIT_NOFILE, &old));
-	luo_expect_enfile(luo_try_create, dev, "x");
-	luo_close(luo_create(dev, "x"));
+	/* ENFILE comes after all that is wrong with the name. */
+	luo_expect_without_files(luo_try_create, dev, "x", -ENFILE);
+	luo_expect_without_files(luo_try_create, dev, "", -EINVAL);
+	session = luo_create(dev, "x");
+	luo_expect_without_files(luo_try_create, dev, "x", -EEXIST);
+	luo_close(session);
 	luo_close(dev);
 }
 

@@ -90,7 +90,8 @@ static void errors_after(struct lu_run *run)
 	memset(name, 'x', 64);
 	name[64] = '\0';
 	LU_EQ(luo_try_retrieve(dev, name), -ENOENT);
-	luo_expect_enfile(luo_try_retrieve, dev, "errors");
+	luo_expect_without_files(luo_try_retrieve, dev, "never was", -ENOENT);
+	luo_expect_without_files(luo_try_retrieve, dev, "errors", -ENFILE);
 	LU_EQ(luo_next_fd(), next);
 
 	/* A faulting answer loses nothing (R6). */
@@ -102,6 +103,7 @@ static void errors_after(struct lu_run *run)
 	LU_EQ(fcntl(session, F_GETFD), FD_CLOEXEC);
 	/* EINVAL: somebody has it. */
 	LU_EQ(luo_try_retrieve(dev, "errors"), -EINVAL);
+	luo_expect_without_files(luo_try_retrieve, dev, "errors", -EINVAL);
 	LU_EQ(luo_ioctl(dev, RETRIEVE, luo_read_only(&arg, sizeof(arg))), -EINVAL);
 
 	/* What is not for an incoming session, before its size and tail. */
