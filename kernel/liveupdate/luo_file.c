@@ -28,6 +28,7 @@
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -262,6 +263,7 @@ void luo_file_set_show(struct luo_file_set *set, struct seq_file *m)
 	luo_assert_held(set);
 
 	list_for_each_entry(file, &set->files, list) {
+		cond_resched();
 		seq_printf(m, "luo-file:\t%#llx %*pE ", file->token,
 			   (int)strlen(luo_file_format(file)),
 			   luo_file_format(file));
@@ -545,8 +547,10 @@ void luo_file_unpreserve_all(struct luo_file_set *set)
 
 	luo_assert_held(set);
 
-	list_for_each_entry_safe_reverse(file, prev, &set->files, list)
+	list_for_each_entry_safe_reverse(file, prev, &set->files, list) {
 		luo_file_drop(file);
+		cond_resched();
+	}
 }
 
 /* Outgoing: freeze and unfreeze */
@@ -612,14 +616,17 @@ int luo_file_set_freeze(struct luo_file_set *set,
 		if (err)
 			goto err_unfreeze;
 		luo_file_serialize(file, record);
+		cond_resched();
 	}
 	ser->files = kho_block_set_head_pa(&set->blocks);
 	ser->count = set->count;
 	return 0;
 
 err_unfreeze:
-	list_for_each_entry_continue_reverse(file, &set->files, list)
+	list_for_each_entry_continue_reverse(file, &set->files, list) {
 		luo_file_unfreeze(file);
+		cond_resched();
+	}
 	kho_block_set_clear(&set->blocks);
 	return err;
 }
@@ -636,8 +643,10 @@ void luo_file_set_unfreeze(struct luo_file_set *set,
 
 	luo_assert_held(set);
 
-	list_for_each_entry_reverse(file, &set->files, list)
+	list_for_each_entry_reverse(file, &set->files, list) {
 		luo_file_unfreeze(file);
+		cond_resched();
+	}
 	kho_block_set_clear(&set->blocks);
 	*ser = (struct luo_file_set_ser) { };
 }

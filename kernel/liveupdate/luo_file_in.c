@@ -26,6 +26,7 @@
 #include <linux/liveupdate.h>
 #include <linux/lockdep.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -126,6 +127,7 @@ static void luo_file_set_read(struct luo_file_set *set, u64 count)
 		if (why)
 			luo_file_unsound(set, nr, ser, why);
 		nr++;
+		cond_resched();
 	}
 	if (nr != count)
 		luo_file_set_unsound(set, LUO_FILES_COUNT);
@@ -306,6 +308,7 @@ int luo_file_set_finish(struct luo_file_set *set)
 			set->finishing = false;
 			return -EBUSY;
 		}
+		cond_resched();
 	}
 
 	list_for_each_entry_safe_reverse(file, prev, &set->files, list) {
@@ -314,6 +317,7 @@ int luo_file_set_finish(struct luo_file_set *set)
 			token = file->token;
 		}
 		luo_file_finish(file);
+		cond_resched();
 	}
 	set->finishing = false;
 	luo_file_set_report_dropped(set, dropped, token);

@@ -39,6 +39,7 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -241,8 +242,10 @@ static void luo_gate_ask_session(struct liveupdate_session *session, void *arg)
 	gate->session = session;
 	if (first)
 		luo_gate_ask_root(gate);
-	list_for_each_entry(file, &session->files.files, list)
+	list_for_each_entry(file, &session->files.files, list) {
 		luo_gate_ask_file(gate, file, file->flb_seq);
+		cond_resched();
+	}
 }
 
 static int luo_gate_unsound(const struct luo_image *next)
