@@ -281,9 +281,12 @@ int __init luo_device_init(void)
 	dev_t devt;
 	int err;
 
-	err = class_register(&luo_class);
+	err = luo_session_fd_init();
 	if (err)
 		return err;
+	err = class_register(&luo_class);
+	if (err)
+		goto err_session_fd;
 	err = alloc_chrdev_region(&devt, 0, 1, "liveupdate");
 	if (err)
 		goto err_class;
@@ -306,5 +309,7 @@ err_region:
 	unregister_chrdev_region(devt, 1);
 err_class:
 	class_unregister(&luo_class);
+err_session_fd:
+	luo_session_fd_exit();
 	return err;
 }

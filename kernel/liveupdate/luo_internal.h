@@ -221,7 +221,9 @@ int luo_sessions_receive(u64 sessions_pa);
 int luo_sessions_deserialize(void);
 u64 luo_sessions_unread(void);
 
-/* luo_session_fd.c; the second one undoes what made @file's session, too. */
+/* luo_session_fd.c; abort undoes what made @file's session, too. */
+int luo_session_fd_init(void);
+void luo_session_fd_exit(void);
 struct file *luo_session_file(struct liveupdate_session *session);
 void luo_session_file_abort(struct file *file);
 

@@ -9,7 +9,8 @@
  * The text of its link in /proc, "anon_inode:[luo_session] NAME", is ABI: clients tell
  * sessions by it. The name is in it byte for byte. Each session has an inode of its
  * own, so that fstat() tells two descriptors of one session from those of two. To
- * security modules it is as private as the one that anonymous files share.
+ * security modules it is as private as the one that anonymous files share: they are
+ * not asked whether it may be made, either. What they can forbid is the device.
  *
  * Whoever has the descriptor may call the ioctls, at the same time even; those that
  * change something take turns at the session's mutex.
@@ -22,7 +23,9 @@
 #include <linux/errno.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/init.h>
 #include <linux/lockdep.h>
+#include <linux/mount.h>
 #include <linux/printk.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -31,6 +34,9 @@
 #include "luo_ioctl.h"
 
 #define LUO_SESSION_CLASS	"[luo_session] "
+
+/* Where anonymous files live. */
+static struct vfsmount *luo_session_mnt __ro_after_init;
 
 static int luo_session_preserve_fd(struct luo_ucmd *ucmd)
 {
@@ -181,24 +187,48 @@ static const struct file_operations luo_session_fops = {
 #endif
 };
 
+int __init luo_session_fd_init(void)
+{
+	struct file *file;
+
+	file = anon_inode_getfile(LUO_SESSION_CLASS, &luo_session_fops, NULL, O_RDWR);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	luo_session_mnt = mntget(file->f_path.mnt);
+	fput(file);
+	return 0;
+}
+
+void __init luo_session_fd_exit(void)
+{
+	mntput(luo_session_mnt);
+}
+
 /**
  * luo_session_file - open a session
  * @session: the session; belongs to the file from now on
  *
- * Return: the file, or what anon_inode_create_getfile() fails with
+ * Return: the file, or what alloc_anon_inode() and alloc_file_pseudo() fail with
  */
 struct file *luo_session_file(struct liveupdate_session *session)
 {
 	char text[sizeof(LUO_SESSION_CLASS) - 1 + sizeof(session->name)];
+	struct inode *inode;
 	struct file *file;
 
+	inode = alloc_anon_inode(luo_session_mnt->mnt_sb);
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
 	memcpy(text, LUO_SESSION_CLASS, sizeof(LUO_SESSION_CLASS) - 1);
 	memcpy(text + sizeof(LUO_SESSION_CLASS) - 1, session->name,
 	       sizeof(session->name));
-	file = anon_inode_create_getfile(text, &luo_session_fops, session, O_RDWR,
-					 NULL);
-	if (!IS_ERR(file))
-		file_inode(file)->i_flags |= S_PRIVATE;
+	file = alloc_file_pseudo(inode, luo_session_mnt, text, O_RDWR,
+				 &luo_session_fops);
+	if (IS_ERR(file)) {
+		iput(inode);
+		return file;
+	}
+	file->private_data = session;
 	return file;
 }
 
