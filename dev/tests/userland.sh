@@ -108,9 +108,12 @@ await() { # TEXT NUMBER
 
 # What systemd misses in a kernel it says while it starts.
 pass() {
-	if grep -aE 'FAILED|systemd\[1\]: .*(not supported|Failed|not compiled)|Kernel panic|WARNING: |BUG: ' "$log" > "$out/complaints"; then
-		fail "$(head -n 1 "$out/complaints")"
-	fi
+	local complaints
+
+	complaints=$(grep -aE 'FAILED|systemd\[1\]: .*(not supported|Failed|not compiled)' "$log") &&
+		fail "$(head -n 1 <<< "$complaints")"
+	complaints=$("$top/tools/testing/selftests/liveupdate/vm/kernellog.py" "$log") ||
+		fail "the kernel complains: $(head -n 1 <<< "$complaints"); see ${log#"$top"/}"
 	echo "ok $((done + 1)) ${names[done]} # $((SECONDS - begin)) s"
 	done=$((done + 1))
 }
