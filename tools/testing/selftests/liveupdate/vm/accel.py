@@ -19,6 +19,7 @@ from machine import Machine, Spec
 # buffer: without it a kernel after kexec runs up to ten times slower.
 TCG = ["-accel", "tcg,tb-size=64", "-cpu", "max,la57=off"]
 KVM = ["-accel", "kvm", "-cpu", "host"]
+DEVICE = "/dev/kvm"
 KVM_BOOT = 1.0
 PROBE_LIMIT = {"kvm": 20, "tcg": 600}
 
@@ -38,7 +39,7 @@ def _key(image):
         digest = hashlib.sha256(f.read()).hexdigest()
     version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True,
                              check=True).stdout.splitlines()[0]
-    return f"{digest} {version} kvm={os.access('/dev/kvm', os.W_OK)}"
+    return f"{digest} {version} kvm={os.access(DEVICE, os.W_OK)}"
 
 
 def _boot(arguments, image, programs, folder, limit):
@@ -66,7 +67,7 @@ def probe(image, programs, logs):
     except (OSError, ValueError, KeyError):
         pass
     for name, arguments in (("kvm", KVM), ("tcg", TCG)):
-        if name == "kvm" and not os.access("/dev/kvm", os.W_OK):
+        if name == "kvm" and not os.access(DEVICE, os.W_OK):
             continue
         boot = _boot(arguments, image, programs, os.path.join(logs, f"probe-{name}"),
                      PROBE_LIMIT[name])
