@@ -222,32 +222,43 @@ lint_roundtrip() {
 	rm -rf -- "$dir"
 }
 
-# One check, and its verdict. A failed one leaves its name.
+# One check, its verdict and its time. A failed one leaves its name.
 run_check() { # NAME
-	local log=$LU_LOGS/lint-$1.log
+	local log=$LU_LOGS/lint-$1.log begin=$SECONDS clear='' rc=0
 
-	if ("lint_$1") > "$log" 2>&1; then
-		say "lint: $1: clean"
+	("lint_$1") > "$log" 2>&1 || rc=$?
+	[ ! -t 2 ] || clear=$'\r\033[K'
+	if [ "$rc" -eq 0 ]; then
+		printf '%slu: lint: %s: clean, %d s\n' "$clear" "$1" $((SECONDS - begin)) >&2
 		return 0
 	fi
 	echo "$1" >> "$LU_LOGS/lint-failed"
-	printf '%s\nlu: lint: %s: FAILED\n' "$(sed 's/^/    /' "$log")" "$1" >&2
+	printf '%s%s\nlu: lint: %s: FAILED\n' "$clear" "$(sed 's/^/    /' "$log")" "$1" >&2
+}
+
+# Until fewer than that many checks run; on a terminal one line counts those that are done.
+await_checks() { # NUMBER BEGUN ALL SINCE
+	local running
+
+	while running=$(jobs -pr | wc -l) && [ "$running" -ge "$1" ]; do
+		[ ! -t 2 ] || printf '\r\033[Klu: lint: %d of %d, %d s' $(($2 - running)) "$3" $((SECONDS - $4)) >&2
+		sleep 0.3
+	done
 }
 
 cmd_lint() {
-	local check groups=()
+	local check since groups=() checks=(checkpatch arm64 options sparse roundtrip layout kerneldoc
+		shellcheck python house diagnostics hooks)
 
 	[ $# -eq 0 ] || die "lint: takes no arguments"
 	need_packages "to check the sources" "${PACKAGES_LINT[@]}"
 	take_lock
 	build_kernel prod
 	: > "$LU_LOGS/lint-failed"
+	since=$SECONDS
 	# Side by side, the longest first. As in step(): whoever ends this ends all of it.
-	for check in checkpatch arm64 options sparse roundtrip layout kerneldoc shellcheck python \
-		house diagnostics hooks; do
-		while [ "$(jobs -pr | wc -l)" -ge "$LU_JOBS" ]; do
-			sleep 0.1
-		done
+	for check in "${checks[@]}"; do
+		await_checks "$LU_JOBS" ${#groups[@]} ${#checks[@]} "$since"
 		set -m
 		run_check "$check" 9>&- < /dev/null &
 		set +m
@@ -255,8 +266,10 @@ cmd_lint() {
 		# shellcheck disable=SC2064 # those of now are meant
 		trap "kill -- ${groups[*]} 2> /dev/null || :; exit 130" INT TERM HUP
 	done
+	await_checks 1 ${#groups[@]} ${#checks[@]} "$since"
 	wait
 	trap - INT TERM HUP
+	[ ! -t 2 ] || printf '\r\033[K' >&2
 	[ ! -s "$LU_LOGS/lint-failed" ] || die "lint: $(paste -sd' ' "$LU_LOGS/lint-failed"): see above"
 	say "lint: clean"
 }
