@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,68 @@ static void asks_host(struct lu_run *run)
 }
 
 LU_TEST(host, "own flavour=prod+debug", asks_host);
+
+static void asks_monitor(struct lu_run *run)
+{
+	(void)run;
+	LU_CHECK(strstr(lu_host("qmp query-status"), "\"running\""), "QEMU does not run");
+	LU_CHECK(strstr(lu_host("qmp human-monitor-command {\"command-line\": \"info name\"}"),
+			"lu frame"), "QEMU did not tell its name");
+	LU_CHECK(strstr(lu_host("file qemu.cmd"), "qemu-system"), "that is no command line");
+}
+
+LU_TEST(host_monitor, "flavour=prod qemu=-name qemu=lu\\x20frame", asks_monitor);
+
+/* A device that is two ends of a line: /dev/vport0p1 here, a socket there. */
+static void asks_far_side(struct lu_run *run)
+{
+	int fd = LU_OK(open("/dev/vport0p1", O_RDWR | O_CLOEXEC)), nr = 0, tries = 0;
+	static const char back[] = "and back again";
+	char there[64];
+
+	(void)run;
+	LU_CHECK(!*lu_host("send far there, in words"), "sending is answered");
+	/* Nothing, not an error, until the device knows of the other end. */
+	while (!nr && tries++ < 100) {
+		usleep(20000);
+		nr = LU_OK(read(fd, there, sizeof(there)));
+	}
+	LU_CHECK(nr == 15 && !memcmp(there, "there, in words", nr), "%.*s came", nr, there);
+	LU_EQ(write(fd, back, strlen(back)), strlen(back));
+	LU_CHECK(!strcmp(lu_host("recv far"), back), "that did not come back");
+	close(fd);
+}
+
+LU_TEST(host_far_side, "flavour=prod qemu=-chardev "
+	"qemu=socket,id=far,path=$DIR/far,server=on,wait=off device=virtio-serial-pci "
+	"device=virtserialport,chardev=far", asks_far_side);
+
+/* What the monitor, the folder or the host's half refuses fails the case. */
+static void asks_for_more(struct lu_run *run)
+{
+	(void)run;
+	lu_host("qmp lu-frame");
+}
+
+LU_TEST(host_no_command, "flavour=prod fails=the\\x20host:\\x20lu-frame:.*not\\x20been\\x20found",
+	asks_for_more);
+
+static void asks_for_no_file(struct lu_run *run)
+{
+	(void)run;
+	lu_host("file lu-frame");
+}
+
+LU_TEST(host_no_file, "flavour=prod fails=the\\x20host:.*No\\x20such\\x20file", asks_for_no_file);
+
+static void asks_for_no_verb(struct lu_run *run)
+{
+	(void)run;
+	lu_host("lu-frame");
+}
+
+LU_TEST(host_no_verb, "flavour=prod fails=the\\x20host:\\x20lu-frame:.*no\\x20such\\x20verb",
+	asks_for_no_verb);
 
 /* There is no shell for popen(). */
 static FILE *popen_program(const char *path)
