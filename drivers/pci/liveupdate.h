@@ -206,12 +206,14 @@ extern const struct attribute_group pci_lu_group;	/* pci-sysfs.c */
  * bridge that was not outgoing before: to D0 and kept there; may fail and undoes
  * itself. pci_lu_adopt_begin(): the function was recognised, runs in
  * pci_setup_device() before early fixups, dev->lu_in is set. pci_lu_adopt_end(): it is
- * finished or abandoned, or goes away; runs once for each begin.
+ * finished or abandoned, or goes away; runs once for each begin. pci_lu_adopt_state():
+ * before a driver that accepts it probes it, under the device lock.
  */
 int pci_lu_power_hold(struct pci_dev *dev);
 void pci_lu_power_release(struct pci_dev *dev);
 void pci_lu_adopt_begin(struct pci_dev *dev);
 void pci_lu_adopt_end(struct pci_dev *dev);
+void pci_lu_adopt_state(struct pci_dev *dev);
 
 /*
  * liveupdate_state.c, the only one that looks into struct pci_saved_state.

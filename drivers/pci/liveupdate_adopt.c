@@ -14,7 +14,7 @@
  *
  * Who may call: the hooks in the PCI core that drivers/pci/liveupdate.h lists, under
  * pci_rescan_remove_lock or at boot; the begin, end, hold and release functions: the
- * other parts of live update, under pci_lu_lock.
+ * other parts of live update, under pci_lu_lock; pci_lu_adopt_state(): under the device lock.
  *
  * What can fail: pci_lu_power_hold(), which undoes itself. The others report what they
  * could not take over and leave it alone: a BAR that somebody else has got stays where it
@@ -222,6 +222,28 @@ void __pci_lu_adopt_power(struct pci_dev *dev)
 
 	pm_runtime_get_noresume(&dev->dev);
 	in->held = true;
+}
+
+/**
+ * pci_lu_adopt_state - a driver that accepts an incoming device is about to probe it
+ * @dev: the device
+ *
+ * The core has saved what it found of the device. Now what is saved of it, and brought back
+ * by pci_restore_state() until the driver saves it, is what the previous kernel saved.
+ */
+void pci_lu_adopt_state(struct pci_dev *dev)
+{
+	const struct pci_lu_in *in = dev->lu_in;
+	struct pci_saved_state *state;
+	int err;
+
+	state = pci_lu_state_read(dev, in->config, in->device.config.length);
+	err = PTR_ERR_OR_ZERO(state);
+	if (!err && state)
+		err = pci_load_and_free_saved_state(dev, &state);
+	if (err)
+		pci_err(dev, "liveupdate: configuration state of the previous kernel is lost (%d)\n",
+			err);
 }
 
 /*

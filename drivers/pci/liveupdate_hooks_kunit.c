@@ -7,6 +7,7 @@
 #include <kunit/test.h>
 #include <linux/cleanup.h>
 #include <linux/pci.h>
+#include <linux/pci_liveupdate.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -15,6 +16,7 @@
 
 #define EXP		0x40	/* PCI Express capability */
 #define ACS		0x100	/* ACS, the only extended one */
+#define LTR		0x110	/* or, where that is tested, LTR behind it */
 #define BAR_ADDRESS	0xfe000000
 #define BAR_SIZE	SZ_64K
 #define HIGH_ADDRESS	0x380000000000ULL
@@ -528,6 +530,98 @@ static void guards_none(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pci_lu_defer_hotplug(&fake->dev, 1));
 }
 
+static void add_buffer(struct kunit *test, struct fake *fake, u16 id, bool extended, u16 size)
+{
+	struct pci_cap_saved_state *cap = kunit_kzalloc(test, sizeof(*cap) + size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, cap);
+	cap->cap.cap_nr = id;
+	cap->cap.cap_extended = extended;
+	cap->cap.size = size;
+	hlist_add_head(&cap->next, &fake->dev.saved_cap_space);
+}
+
+static void put_saved(struct fake *fake, u8 header, u16 express, u32 ltr)
+{
+	fake->config[PCI_CACHE_LINE_SIZE] = header;
+	put16(fake, EXP + PCI_EXP_DEVCTL, express);
+	put32(fake, LTR + PCI_LTR_MAX_SNOOP_LAT, ltr);
+}
+
+/* An incoming one with a header, PCI Express and LTR in its record, in this order. */
+static struct fake *new_saved(struct kunit *test)
+{
+	struct fake *fake = new_fake(test);
+	int length, size;
+
+	put32(fake, ACS, LTR << 20 | 0x10000 | PCI_EXT_CAP_ID_ACS);
+	put32(fake, LTR, 0x10000 | PCI_EXT_CAP_ID_LTR);
+	fake->writable[PCI_CACHE_LINE_SIZE] = 0xff;
+	memset(fake->writable + LTR + PCI_LTR_MAX_SNOOP_LAT, 0xff, 4);
+	add_buffer(test, fake, PCI_EXT_CAP_ID_LTR, true, 4);
+	add_buffer(test, fake, PCI_CAP_ID_EXP, false, 14);
+	put_saved(fake, 0x10, 0x2810, 0x10031003);
+
+	size = pci_lu_state_size(&fake->dev);
+	fake->in.config = kunit_kzalloc(test, size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fake->in.config);
+	length = pci_lu_state_write(&fake->dev, NULL, fake->in.config, size);
+	KUNIT_ASSERT_EQ(test, length, size);
+	fake->in.device.config.length = length;
+	strscpy(fake->in.device.format, "test-v1");
+	make_incoming(fake);
+	return fake;
+}
+
+static const char * const saved_accepts[] = { "test-v1", NULL };
+static const struct pci_liveupdate_ops saved_ops = { .accepts = saved_accepts };
+static const struct pci_driver saved_driver = { .name = "test", .liveupdate = &saved_ops };
+
+/* Until its driver saves it, it goes back to what the previous kernel saved. */
+static void restored(struct kunit *test)
+{
+	struct fake *fake = new_saved(test);
+
+	put_saved(fake, 0, 0, 0);
+	pci_save_state(&fake->dev);
+	KUNIT_EXPECT_EQ(test, pci_lu_may_probe(&fake->dev, &saved_driver), 0);
+	KUNIT_EXPECT_EQ(test, fake->writes, 0);
+	KUNIT_EXPECT_TRUE(test, fake->dev.state_saved);
+	make_finished(fake);
+
+	pci_restore_state(&fake->dev);
+	KUNIT_EXPECT_EQ(test, fake->config[PCI_CACHE_LINE_SIZE], 0x10);
+	KUNIT_EXPECT_EQ(test, get16(fake, EXP + PCI_EXP_DEVCTL), 0x2810);
+	KUNIT_EXPECT_EQ(test, get16(fake, LTR + PCI_LTR_MAX_SNOOP_LAT), 0x1003);
+	KUNIT_EXPECT_EQ(test, get16(fake, LTR + PCI_LTR_MAX_NOSNOOP_LAT), 0x1003);
+}
+
+/* One of a later version stays as it is; and of a list that is none, all do. */
+static void restored_in_part(struct kunit *test)
+{
+	struct fake *fake = new_saved(test);
+	struct pci_state_cap_ser *header = fake->in.config;
+	struct pci_state_cap_ser *express = fake->in.config + sizeof(*header) + header->length;
+
+	put_saved(fake, 0x20, 0x5810, 0);
+	KUNIT_ASSERT_EQ(test, express->id, PCI_CAP_ID_EXP);
+	express->version++;
+	KUNIT_EXPECT_EQ(test, pci_lu_may_probe(&fake->dev, &saved_driver), 0);
+	make_finished(fake);
+	pci_restore_state(&fake->dev);
+	KUNIT_EXPECT_EQ(test, fake->config[PCI_CACHE_LINE_SIZE], 0x10);
+	KUNIT_EXPECT_EQ(test, get16(fake, EXP + PCI_EXP_DEVCTL), 0x5810);
+	KUNIT_EXPECT_EQ(test, get16(fake, LTR + PCI_LTR_MAX_SNOOP_LAT), 0x1003);
+
+	fake = new_saved(test);
+	header = fake->in.config;
+	header->version++;
+	KUNIT_EXPECT_EQ(test, pci_lu_may_probe(&fake->dev, &saved_driver), 0);
+	KUNIT_EXPECT_FALSE(test, fake->dev.state_saved);
+	KUNIT_EXPECT_EQ(test, fake->writes, 0);
+	make_finished(fake);
+}
+
 /* It goes; and when a new one was recognised meanwhile, that one is left alone. */
 static void removed(struct kunit *test)
 {
@@ -590,6 +684,8 @@ static struct kunit_case pci_lu_hooks_cases[] = {
 	KUNIT_CASE(refused_device),
 	KUNIT_CASE(refused_bridge),
 	KUNIT_CASE(guards_none),
+	KUNIT_CASE(restored),
+	KUNIT_CASE(restored_in_part),
 	KUNIT_CASE(removed),
 	KUNIT_CASE(driver_gone),
 	KUNIT_CASE(mailbox),

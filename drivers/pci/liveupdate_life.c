@@ -43,6 +43,8 @@ bool pci_lu_driver_accepts(const struct pci_driver *drv, const char *format)
  * @dev: the device or bridge
  * @drv: the driver
  *
+ * If it may, it finds what the previous kernel saved of the device.
+ *
  * Return: 0; -EBUSY if the device runs since the previous kernel and @drv does not know
  * its format. Never -EPROBE_DEFER, which would be tried for ever.
  */
@@ -50,8 +52,12 @@ int pci_lu_may_probe(struct pci_dev *dev, const struct pci_driver *drv)
 {
 	const struct pci_state_device_ser *rec = pci_lu_incoming_device(dev);
 
-	if (!rec || pci_lu_driver_accepts(drv, rec->format))
+	if (!rec)
 		return 0;
+	if (pci_lu_driver_accepts(drv, rec->format)) {
+		pci_lu_adopt_state(dev);
+		return 0;
+	}
 	pci_info(dev, "liveupdate: kept from driver %s: it runs with state %s; bind a driver that accepts it, or write 1 to liveupdate/abandon\n",
 		 drv->name, rec->format);
 	return -EBUSY;

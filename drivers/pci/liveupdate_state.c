@@ -9,7 +9,9 @@
  *
  * Life cycle: the old kernel asks for the size at preserve and writes at freeze;
  * nothing is kept. The new kernel reads the list once the capabilities of the device
- * are initialised, and gets a state that pci_load_saved_state() takes and kfree() frees.
+ * are initialised, and gets a state that pci_load_saved_state() takes and kfree() frees:
+ * of the device at the jump before a driver probes it, of what it goes back to when
+ * that asks for it.
  *
  * Who may call: the PCI core, from process context; the device is only read.
  *

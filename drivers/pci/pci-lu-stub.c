@@ -510,6 +510,34 @@ static void stub_remove(struct pci_dev *pdev)
 	stub_put(stub);
 }
 
+static pci_ers_result_t stub_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
+{
+	switch (state) {
+	case pci_channel_io_normal:
+		return PCI_ERS_RESULT_CAN_RECOVER;
+	case pci_channel_io_frozen:
+		return PCI_ERS_RESULT_NEED_RESET;
+	default:
+		return PCI_ERS_RESULT_DISCONNECT;
+	}
+}
+
+/* Back to what was saved last: by probe(), or by the previous kernel at the jump. */
+static pci_ers_result_t stub_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	pci_set_master(pdev);
+	/* For the next time. */
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+/* Comes after finish only: while the device is handed over, recovery waits. */
+static const struct pci_error_handlers stub_error_handlers = {
+	.error_detected = stub_error_detected,
+	.slot_reset = stub_slot_reset,
+};
+
 static const struct pci_device_id stub_ids[] = {
 	{ PCI_DEVICE(0x1234, 0x11e8) },	/* QEMU edu */
 	{ }
@@ -521,6 +549,7 @@ static struct pci_driver stub_driver = {
 	.id_table = stub_ids,
 	.probe = stub_probe,
 	.remove = stub_remove,
+	.err_handler = &stub_error_handlers,
 	.liveupdate = &stub_liveupdate_ops,
 	.dev_groups = stub_groups,
 };

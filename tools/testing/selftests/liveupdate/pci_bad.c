@@ -5,6 +5,8 @@
  * not survive, and the log says why; everything else does.
  */
 #define _GNU_SOURCE
+#include <unistd.h>
+
 #include "pci_common.h"
 
 #define TOKEN		100
@@ -440,6 +442,69 @@ LU_TEST(damaged_bridges, PCI_PROD MACHINE EDU(2) EDU(3) EDU(4) EDU(5) EDU(6) EDU
 	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
 	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
 	damage_bridges);
+
+/*
+ * Saved registers of a later kernel: named, and the device survives without them. The others
+ * are what an error has it go back to: not what it had when it came, or nobody would see.
+ */
+#define FIRST_VERSION	(8 + 64 + 3)	/* of the first capability, behind the header */
+#define LINE_SIZE	0x0c
+#define CARD_VENDOR	0x8086
+#define CARD_DEVICE	0x10d3
+
+static void save_other(struct lu_run *run)
+{
+	(void)run;
+	pci_find(&edus, CARD_VENDOR, CARD_DEVICE);
+	LU_EQ(edus.nr, 1);
+	preserve_all();
+	pci_leave(&edus);
+	lu_host("at Linux.version poke chunk 0 bytes+%d 9 and poke chunk 0 bytes+%d 0x5c",
+		FIRST_VERSION, 8 + LINE_SIZE);
+}
+
+static bool has_recovered(void)
+{
+	double begin = luo_seconds();
+
+	while (!lu_dmesg_has("device recovery successful")) {
+		if (luo_seconds() - begin > 10)
+			return false;
+		usleep(100000);
+	}
+	return true;
+}
+
+static void restored(struct lu_run *run)
+{
+	char line[256];
+	int session;
+
+	(void)run;
+	lu_host("waited");
+	pci_find(&edus, CARD_VENDOR, CARD_DEVICE);
+	LU_CHECK(is(edus.bdf[0], "incoming"), "it is %s",
+		 pci_attr(edus.bdf[0], "liveupdate/state"));
+	pci_compare(edus.bdf[0]);
+	pci_bind_stub(edus.bdf[0]);
+	LU_EQ(luo_log_count("cannot be restored: this kernel does not know its version", line,
+			    sizeof(line)), 1);
+	LU_CHECK(strstr(line, edus.bdf[0]) && strstr(line, "saved state of ") &&
+		 strstr(line, "capability 0x") && strstr(line, ", version 9, "),
+		 "the log says '%s'", line);
+
+	session = pci_retrieve("bad");
+	luo_take(session, TOKEN);
+	pci_compare(edus.bdf[0]);
+	LU_CHECK(pci_config(edus.bdf[0], LINE_SIZE, 1) != 0x5c, "it was written to it");
+	luo_finish(session);
+	lu_host("hmp pcie_aer_inject_error rp2 MALF_TLP");
+	LU_CHECK(has_recovered(), "it did not recover");
+	LU_EQ(pci_config(edus.bdf[0], LINE_SIZE, 1), 0x5c);
+	LU_EQ(pci_config(edus.bdf[0], 4, 2) & 6, 6);
+}
+
+LU_TEST(restored, PCI_PROD MACHINE PORT(2) "device=e1000e,romfile=,bus=rp2 ", save_other, restored);
 
 /* What decides about a device: it is lost if this is damaged, and the log names it. */
 static const struct {

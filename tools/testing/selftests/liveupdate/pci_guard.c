@@ -15,6 +15,7 @@
 
 #define TOKEN		100
 
+#define PCI_HEADER	64
 #define EDU_VENDOR	0x1234
 #define EDU_DEVICE	0x11e8
 #define EDU_IRQ_STATUS	0x24
@@ -167,8 +168,13 @@ static bool has_recovered(void)
 
 static void after_error(struct lu_run *run)
 {
+	uint8_t saved[PCI_HEADER];
+	const char *resets;
+
 	(void)run;
 	arrive();
+	for (size_t i = 0; i < ARRAY_LEN(saved); i++)
+		saved[i] = pci_config(edus.bdf[0], i, 1);
 	lu_host("hmp pcie_aer_inject_error rp MALF_TLP");
 	usleep(1500000);
 	LU_CHECK(lu_dmesg_has("error recovery for"), "nobody has seen the error");
@@ -177,6 +183,14 @@ static void after_error(struct lu_run *run)
 	check_works();
 	luo_finish(session);
 	LU_CHECK(comes_true(has_recovered, 10), "recovery waits for ever");
+	/* It was reset, and goes on as it was. */
+	LU_CHECK(lu_dmesg_has("device recovery successful"), "it did not recover");
+	lu_host("mark recovered");
+	resets = lu_host("resets untouched recovered");
+	LU_CHECK(strcmp(resets, "0"), "nothing was reset");
+	for (size_t i = 0; i < ARRAY_LEN(saved); i++)
+		LU_EQ(pci_config(edus.bdf[0], i, 1), saved[i]);
+	check_works();
 }
 
 LU_TEST(error, MACHINE "flavour=prod+debug " NATIVE, before, after_error);

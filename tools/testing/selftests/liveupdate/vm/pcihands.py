@@ -18,7 +18,8 @@ Actions:
     hmp COMMAND                     QEMU's monitor
     pull BDF                        what is in the slot of this port is gone
     power BDF                       the slot has power again, after something was plugged
-    poke KIND NUMBER FIELD VALUE    a field of a record that is being handed over
+    poke KIND NUMBER FIELD VALUE    a field of a record that is being handed over, or FIELD+N,
+                                    a byte of it
     config BDF OFFSET SIZE VALUE    a write to configuration space
     rename OLD NEW                  format of a file-bound object that is handed over
     quiet BDF                       a look: no source of interrupts of it is on, or it fails
@@ -277,7 +278,10 @@ class Hands:
             self.vm.monitor().command("pmemsave", val=0, size=size, filename="memory")
             self.records = Records(path)
             os.unlink(path)
-        offset, size = layout(kind)[field]
+        name, _, byte = field.partition("+")
+        offset, size = layout(kind)[name]
+        if byte:
+            offset, size = offset + int(byte), 1
         data = int(value, 0) & (1 << 8 * size) - 1
         self.qtest().write(self.records.address(kind, int(number)) + offset,
                            data.to_bytes(size, "little"))
