@@ -146,7 +146,7 @@ static void pci_lu_replay_hotplug(struct pci_dev *port, u32 events)
 static void pci_lu_replay_hotplug(struct pci_dev *port, u32 events) { }
 #endif
 
-#ifdef CONFIG_PCIEPORTBUS
+#ifdef CONFIG_PCIEAER
 static void pci_lu_replay_recovery(struct pci_lu_deferred *d)
 {
 	pcie_do_recovery(d->dev, d->state, d->reset);

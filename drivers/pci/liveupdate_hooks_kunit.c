@@ -6,6 +6,7 @@
  */
 #include <kunit/test.h>
 #include <linux/cleanup.h>
+#include <linux/delay.h>
 #include <linux/pci.h>
 #include <linux/pci_liveupdate.h>
 #include <linux/sizes.h>
@@ -17,6 +18,7 @@
 #define EXP		0x40	/* PCI Express capability */
 #define ACS		0x100	/* ACS, the only extended one */
 #define LTR		0x110	/* or, where that is tested, LTR behind it */
+#define DPC		0x120	/* and DPC */
 #define BAR_ADDRESS	0xfe000000
 #define BAR_SIZE	SZ_64K
 #define HIGH_ADDRESS	0x380000000000ULL
@@ -433,6 +435,8 @@ static void check_refused(struct kunit *test, struct fake *fake)
 	KUNIT_EXPECT_FALSE(test, pci_lu_refuse_slot(&fake->bus, 1));
 	KUNIT_EXPECT_TRUE(test, pci_lu_refuse_slot(&fake->bus, U16_MAX));
 	KUNIT_EXPECT_TRUE(test, pci_lu_refuse_resize(dev));
+	put16(fake, PCI_COMMAND, 0);
+	KUNIT_EXPECT_EQ(test, pci_resize_resource(dev, 0, 0, 0), -EBUSY);
 	KUNIT_EXPECT_TRUE(test, pci_lu_refuse_preserved(dev, "test"));
 	KUNIT_EXPECT_EQ(test, fake->writes, 0);
 }
@@ -622,6 +626,53 @@ static void restored_in_part(struct kunit *test)
 	make_finished(fake);
 }
 
+#if defined(CONFIG_PCIEAER) && defined(CONFIG_PCIE_DPC)
+static bool is_forgotten(struct fake *fake)
+{
+	return kref_read(&fake->dev.dev.kobj.kref) == 1;
+}
+
+/*
+ * AER, DPC and EDR come to recovery with an error that a port has found, or something below
+ * it; DPC and EDR with dpc_reset_link(), which lets the port out of containment.
+ */
+static void recovery(struct kunit *test)
+{
+	for (int frozen = 0; frozen < 2; frozen++) {
+		struct fake *port = new_bridge(test), *below = new_fake(test);
+
+		put32(port, ACS, DPC << 20 | 0x10000 | PCI_EXT_CAP_ID_ACS);
+		put32(port, DPC, 0x10000 | PCI_EXT_CAP_ID_DPC);
+		put16(port, DPC + PCI_EXP_DPC_STATUS, PCI_EXP_DPC_STATUS_TRIGGER);
+		port->dev.dpc_cap = DPC;
+		below->bus.parent = &port->bus;
+		below->bus.self = &port->dev;
+		if (frozen)
+			make_frozen(port);
+		else
+			make_incoming(port);
+
+		KUNIT_EXPECT_EQ(test, pcie_do_recovery(&port->dev, pci_channel_io_frozen,
+						       dpc_reset_link), PCI_ERS_RESULT_DISCONNECT);
+		KUNIT_EXPECT_EQ(test, pcie_do_recovery(&below->dev, pci_channel_io_frozen,
+						       dpc_reset_link), PCI_ERS_RESULT_DISCONNECT);
+		KUNIT_EXPECT_FALSE(test, test_bit(PCI_DPC_RECOVERED, &port->dev.priv_flags));
+		KUNIT_EXPECT_EQ(test, port->writes + below->writes, 0);
+		KUNIT_EXPECT_FALSE(test, is_forgotten(port) || is_forgotten(below));
+
+		/* Put off, and as neither of them is there any more, forgotten. */
+		if (frozen)
+			port->out.state = PCI_LU_OUTGOING;
+		else
+			make_finished(port);
+		for (int i = 0; i < 50 && !(is_forgotten(port) && is_forgotten(below)); i++)
+			msleep(100);
+		KUNIT_ASSERT_TRUE(test, is_forgotten(port) && is_forgotten(below));
+		KUNIT_EXPECT_EQ(test, port->writes + below->writes, 0);
+	}
+}
+#endif
+
 /* It goes; and when a new one was recognised meanwhile, that one is left alone. */
 static void removed(struct kunit *test)
 {
@@ -686,6 +737,9 @@ static struct kunit_case pci_lu_hooks_cases[] = {
 	KUNIT_CASE(guards_none),
 	KUNIT_CASE(restored),
 	KUNIT_CASE(restored_in_part),
+#if defined(CONFIG_PCIEAER) && defined(CONFIG_PCIE_DPC)
+	KUNIT_CASE(recovery),
+#endif
 	KUNIT_CASE(removed),
 	KUNIT_CASE(driver_gone),
 	KUNIT_CASE(mailbox),
