@@ -20,6 +20,7 @@ void pci_lu_out_unfreeze(void);
 
 /* liveupdate_refuse.c */
 int pci_lu_refuse_device(struct pci_dev *dev);
+int pci_lu_refuse_retrieve(struct pci_dev *dev);
 int pci_lu_refuse_bridge(struct pci_dev *bridge, struct pci_dev *dev);
 
 /* liveupdate_record.c */

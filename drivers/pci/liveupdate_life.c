@@ -81,6 +81,7 @@ static struct pci_dev *pci_lu_find_device(u64 key)
 static int pci_lu_retrieve_locked(struct pci_dev *dev)
 {
 	struct pci_lu_in *in = dev->lu_in;
+	int err;
 
 	device_lock_assert(&dev->dev);
 	guard(mutex)(&pci_lu_lock);
@@ -91,6 +92,9 @@ static int pci_lu_retrieve_locked(struct pci_dev *dev)
 	if (!dev->driver || !device_is_bound(&dev->dev) ||
 	    !pci_lu_driver_accepts(dev->driver, in->device.format))
 		return -EAGAIN;
+	err = pci_lu_refuse_retrieve(dev);
+	if (err)
+		return err;
 	WRITE_ONCE(in->state, PCI_LU_RETRIEVED);
 	return 0;
 }
@@ -106,7 +110,8 @@ static int pci_lu_retrieve_locked(struct pci_dev *dev)
  * Return: the device, with a reference that is the caller's to put; -ENOENT if nothing
  * is known of it, or not any more; -ENODEV if it did not survive, the log says why;
  * -EAGAIN if no driver is bound that accepts its format, try again when there is one;
- * -EBUSY if a file stands for it already
+ * -EOPNOTSUPP if an IOMMU translates its addresses now; -EBUSY if a file stands for it
+ * already
  */
 struct pci_dev *pci_liveupdate_retrieve(u64 key)
 {

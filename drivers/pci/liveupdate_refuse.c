@@ -3,8 +3,9 @@
  * Live update of PCI devices: what cannot be preserved.
  *
  * Called at preserve, in the old kernel, for a device and for each bridge above it that
- * no other device has brought in before. Reads configuration space, changes nothing.
- * Each refusal says in the log what is in the way and what to do about it.
+ * no other device has brought in before; and at retrieve, in the new one, for what might have
+ * come in between. Reads configuration space, changes nothing. Each refusal says in the log
+ * what is in the way and what to do about it.
  */
 #include <linux/iommu.h>
 #include <linux/pci.h>
@@ -29,6 +30,12 @@ static bool pci_lu_is_translated(struct pci_dev *dev)
 	struct iommu_domain *domain = iommu_get_domain_for_dev(&dev->dev);
 
 	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+}
+
+/* What was chosen for it in sysfs the next kernel does not know, but what both boot with. */
+static bool pci_lu_will_be_translated(struct pci_dev *dev)
+{
+	return iommu_get_domain_for_dev(&dev->dev) && !iommu_default_passthrough();
 }
 
 static bool pci_lu_has_vfs(struct pci_dev *dev)
@@ -64,7 +71,11 @@ int pci_lu_refuse_device(struct pci_dev *dev)
 		return -EOPNOTSUPP;
 	}
 	if (pci_lu_is_translated(dev)) {
-		pci_err(dev, "liveupdate: not preserved: an IOMMU translates its addresses, which cannot be carried over yet; write identity to iommu_group/type, or boot with iommu=pt\n");
+		pci_err(dev, "liveupdate: not preserved: an IOMMU translates its addresses, which cannot be carried over yet; boot with iommu=pt\n");
+		return -EOPNOTSUPP;
+	}
+	if (pci_lu_will_be_translated(dev)) {
+		pci_err(dev, "liveupdate: not preserved: an IOMMU would translate its addresses in the next kernel, which does not know of its iommu_group/type; boot with iommu=pt\n");
 		return -EOPNOTSUPP;
 	}
 	if (dev->non_compliant_bars || dev->no_command_memory) {
@@ -83,6 +94,20 @@ int pci_lu_refuse_device(struct pci_dev *dev)
 		return -EOPNOTSUPP;
 	}
 	return 0;
+}
+
+/**
+ * pci_lu_refuse_retrieve - can a file stand for this device again?
+ * @dev: an incoming device
+ *
+ * Return: 0, or -EOPNOTSUPP; the reason is in the log
+ */
+int pci_lu_refuse_retrieve(struct pci_dev *dev)
+{
+	if (!pci_lu_is_translated(dev))
+		return 0;
+	pci_err(dev, "liveupdate: not retrieved: an IOMMU translates its addresses, as it did not in the previous kernel: its DMA does not arrive; write identity to iommu_group/type with no driver bound, or 1 to liveupdate/abandon\n");
+	return -EOPNOTSUPP;
 }
 
 /**

@@ -5,8 +5,10 @@
  *
  * No state. Each finding goes to a callback. Parameters are found as the kernel finds
  * them: in quotes or not, "-" for "_", the last one counts, and what follows "--" is
- * not for the kernel. What a bootconfig adds comes too late for any of them. Process
- * context, may sleep; fails for lack of memory only.
+ * not for the kernel. What a bootconfig adds comes too late for all of them but
+ * intel_iommu and amd_iommu, and is not seen here: a device that is translated for it
+ * is refused by the next kernel. Process context, may sleep; fails for lack of memory
+ * only.
  */
 #include <linux/array_size.h>
 #include <linux/cleanup.h>

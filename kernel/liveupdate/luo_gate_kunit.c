@@ -136,6 +136,8 @@ static void devices(struct kunit *test)
 	expect(test, env, "acpi acpi=force acpi=offline", "", 0);
 	expect(test, env, "iommu=off", "iommu=off;", 1);
 	expect(test, env, "intel_iommu=on intel-iommu=on", "intel_iommu=on;intel-iommu=on;", 2);
+	expect(test, env, "amd_iommu=off iommu.passthrough=1",
+	       "amd_iommu=off;iommu.passthrough=1;", 2);
 	env.own = "pci=nocrs pci=noaer,nommconf";
 	expect(test, env, "pci=nommconf", "", 0);
 	expect(test, env, "pci=nommconf,conf1", "pci=conf1;", 1);

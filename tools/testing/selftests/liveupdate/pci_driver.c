@@ -122,7 +122,9 @@ static int load_with(const char *more)
 /* Command lines with which devices do not survive. */
 static void next_loses_devices(int dev)
 {
-	static const char * const words[] = { "pci=nommconf", "acpi=off", "iommu=pt" };
+	static const char * const words[] = {
+		"pci=nommconf", "acpi=off", "iommu=pt", "intel_iommu=on",
+	};
 	int session = luo_create(dev, "loses");
 	char text[128];
 
@@ -309,17 +311,60 @@ static void translated(struct lu_run *run)
 	check_state(edus.bdf[0], "none");
 	check_history(edus.bdf[0], "");
 
+	/* The next kernel would translate them again. */
 	close(fds[0]);
 	pci_unbind(edus.bdf[0]);
 	pci_set_attr(edus.bdf[0], "iommu_group/type", "identity");
 	LU_EQ(pci_try_bind(edus.bdf[0], "pci-lu-stub"), 0);
 	fds[0] = pci_open(edus.bdf[0]);
-	luo_preserve(session, fds[0], TOKEN);
-	check_state(edus.bdf[0], "outgoing");
+	LU_EQ(luo_try_preserve(session, fds[0], TOKEN), -EOPNOTSUPP);
+	LU_CHECK(lu_dmesg_has("an IOMMU would translate its addresses in the next kernel"),
+		 "the log does not say why");
+	check_state(edus.bdf[0], "none");
 }
 
 LU_TEST(translated, PCI_PROD MACHINE THREE "device=intel-iommu append=intel_iommu=on own",
 	translated);
+
+/*
+ * The next kernel begins to translate: nobody gets a device whose DMA does not arrive. A card,
+ * as an edu has its driver before its translation can be changed.
+ */
+static void passes(struct lu_run *run)
+{
+	struct pci_set card;
+
+	(void)run;
+	pci_find(&card, E1000E_VENDOR, E1000E_DEVICE);
+	LU_EQ(card.nr, 1);
+	pci_bind_stub(card.bdf[0]);
+	luo_preserve(pci_create("carry"), pci_open(card.bdf[0]), TOKEN_CARD);
+	pci_leave(&card);
+}
+
+static void translates(struct lu_run *run)
+{
+	struct pci_set card;
+	int session;
+
+	(void)run;
+	pci_find(&card, E1000E_VENDOR, E1000E_DEVICE);
+	pci_arrive(&card);
+	pci_set_attr(card.bdf[0], "iommu_group/type", "DMA");
+	pci_bind_stub(card.bdf[0]);
+	session = pci_retrieve("carry");
+	LU_EQ(luo_try_take(session, TOKEN_CARD), -EOPNOTSUPP);
+	LU_CHECK(lu_dmesg_has("its DMA does not arrive"), "the log does not say why");
+	check_state(card.bdf[0], "incoming");
+	LU_EQ(luo_try_finish(session), -EBUSY);
+	pci_set_attr(card.bdf[0], "liveupdate/abandon", "1");
+	check_state(card.bdf[0], "abandoned");
+	luo_finish(session);
+}
+
+LU_TEST(next_translates, PCI_PROD MACHINE "device=pcie-root-port,id=rp,chassis=1 "
+	"device=e1000e,romfile=,bus=rp device=intel-iommu append=intel_iommu=on append=iommu=pt",
+	passes, translates);
 
 /* Called off */
 

@@ -137,6 +137,9 @@ static void dma_after(struct lu_run *run)
 }
 
 LU_TEST(dma, MACHINE EDU, dma_before, dma_after);
+/* An IOMMU that lets everything pass is none, in either kernel. */
+LU_TEST(dma_past_iommu, PCI_PROD MACHINE EDU "device=intel-iommu append=intel_iommu=on "
+	"append=iommu=pt", dma_before, dma_after);
 LU_TEST(dma_behind_port, PCI_PROD MACHINE BEHIND_PORT, dma_before, dma_after);
 
 /* Interrupts */
