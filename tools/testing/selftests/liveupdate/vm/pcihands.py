@@ -202,6 +202,8 @@ class Hands:
                 action.append(word)
         begin = os.path.getsize(self.vm.path("console.log"))
         self.answers = []
+        # Each kernel has them somewhere else.
+        self.records = None
         self.vm.monitor()
         self.qtest()
         self.thread = threading.Thread(target=self._wait, args=(stop, regex, begin, actions),
