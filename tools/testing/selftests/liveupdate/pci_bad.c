@@ -374,8 +374,11 @@ static bool none(int i)
 	return false;
 }
 
-/* The next fields of @kind, of each second record, get value number @value. */
-static void damage(const char *kind, int first, int value)
+/*
+ * The next fields of @kind, of each second record, get value number @value; a record is the
+ * first one of @each.
+ */
+static void damage(const char *kind, int each, int first, int value)
 {
 	static char command[32768];
 	char *fields = strdup(lu_host("fields %s", kind)), *word, *save;
@@ -386,7 +389,7 @@ static void damage(const char *kind, int first, int value)
 		if (nr < first || nr >= first + records / 2)
 			continue;
 		used += sprintf(command + used, "%s poke %s %d %s %s", used > 20 ? " and" : "",
-				kind, 2 * (nr - first) + 1, word, values[value]);
+				kind, each * (2 * (nr - first) + 1), word, values[value]);
 	}
 	LU_CHECK(used > 20, "%s has no more fields", kind);
 	lu_host("%s", command);
@@ -402,7 +405,7 @@ static void damage_devices(struct lu_run *run)
 	}
 	if (run->stage + 1 < run->nr_stages) {
 		preserve_all();
-		damage("device", run->stage % 2 * (edus.nr / 2), run->stage / 2);
+		damage("device", 1, run->stage % 2 * (edus.nr / 2), run->stage / 2);
 	}
 }
 
@@ -431,7 +434,7 @@ static void damage_bridges(struct lu_run *run)
 	}
 	if (run->stage + 1 < run->nr_stages) {
 		preserve_all();
-		damage("bridge", run->stage % 5 * (edus.nr / 2), 1 + run->stage / 5);
+		damage("bridge", 1, run->stage % 5 * (edus.nr / 2), 1 + run->stage / 5);
 	}
 }
 
@@ -442,6 +445,25 @@ LU_TEST(damaged_bridges, PCI_PROD MACHINE EDU(2) EDU(3) EDU(4) EDU(5) EDU(6) EDU
 	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
 	damage_bridges, damage_bridges, damage_bridges, damage_bridges, damage_bridges,
 	damage_bridges);
+
+/* An edu has two chunks, its state now and that to go back to. */
+static void damage_chunks(struct lu_run *run)
+{
+	pci_find(&edus, EDU_VENDOR, EDU_DEVICE);
+	if (run->stage) {
+		lu_host("waited");
+		LU_CHECK(lu_dmesg_has("is bad and ignored: configuration state of something else"),
+			 "nobody has seen it");
+		clean_up(even);
+	}
+	if (run->stage + 1 < run->nr_stages) {
+		preserve_all();
+		damage("chunk", 2, 0, run->stage);
+	}
+}
+
+LU_TEST(damaged_chunks, PCI_PROD MACHINE EDU8(2) EDU8(3) "timeout=200",
+	damage_chunks, damage_chunks, damage_chunks, damage_chunks);
 
 /*
  * Saved registers of a later kernel: named, and the device survives without them. The others
