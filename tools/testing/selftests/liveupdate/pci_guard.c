@@ -132,10 +132,13 @@ static int try_slot_off(void)
 
 static void files(struct lu_run *run)
 {
-	char line[256];
+	char line[256], bus_rescan[64];
 
 	(void)run;
 	arrive();
+	snprintf(bus_rescan, sizeof(bus_rescan), "/sys/class/pci_bus/%.7s/rescan", edus.bdf[0]);
+	LU_EQ(try_write(bus_rescan, "1", 1, 0), -EBUSY);
+	LU_EQ(pci_try_set(PORT, "reset_subordinate", "1"), -EBUSY);
 	LU_EQ(try_write("/sys/bus/pci/rescan", "1", 1, 0), -EBUSY);
 	LU_EQ(pci_try_set(PORT, "rescan", "1"), -EBUSY);
 	LU_EQ(pci_try_set(edus.bdf[0], "rescan", "1"), -EBUSY);
@@ -151,6 +154,7 @@ static void files(struct lu_run *run)
 	LU_CHECK(luo_log_count("refused: it came from the previous kernel", line,
 			       sizeof(line)) > 3, "the log does not say why");
 	LU_EQ(try_proc(PORT), 0);
+	LU_EQ(try_write(bus_rescan, "1", 1, 0), 0);
 	LU_EQ(try_write("/sys/bus/pci/rescan", "1", 1, 0), 0);
 	close(edu);
 	LU_EQ(try_slot_off(), 0);
