@@ -41,6 +41,9 @@
  *				began, right before its jump. One, since a scan takes longer
  *				than a boot
  *	expect=REGEX		a kernel report that is no failure; may be repeated
+ *	icount			its clock counts instructions, a nanosecond each: for cases that
+ *				hold one duration against another, which a busy host must
+ *				not lengthen. Emulated where there is KVM, too
  *	own			a machine of its own even for a single stage
  *	fails=REGEX		the case is right when it fails with this reason (the
  *				frame's own tests)

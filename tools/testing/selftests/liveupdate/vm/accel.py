@@ -21,7 +21,10 @@ TCG = ["-accel", "tcg,tb-size=64", "-cpu", "max,la57=off"]
 KVM = ["-accel", "kvm", "-cpu", "host"]
 DEVICE = "/dev/kvm"
 KVM_BOOT = 1.0
-PROBE_LIMIT = {"kvm": 20, "tcg": 600}
+# Emulated, and its clock is the number of instructions, a nanosecond each.
+ICOUNT = [*TCG, "-icount", "shift=0,sleep=off"]
+ARGUMENTS = {"kvm": KVM, "tcg": TCG, "icount": ICOUNT}
+PROBE_LIMIT = {"kvm": 20, "tcg": 600, "icount": 600}
 
 
 class Accelerator:
@@ -30,7 +33,7 @@ class Accelerator:
     def __init__(self, name, boot):
         self.name = name
         self.boot = boot
-        self.arguments = KVM if name == "kvm" else TCG
+        self.arguments = ARGUMENTS[name]
         self.scale = max(1.0, boot / KVM_BOOT)
 
 
@@ -55,9 +58,9 @@ def _boot(arguments, image, programs, folder, limit):
     return done[0] if done else None
 
 
-def probe(image, programs, logs):
-    """The accelerator for image; None if it boots with none."""
-    record = image + ".accel"
+def probe(image, programs, logs, icount=False):
+    """The accelerator for image, or the one that counts instructions; None if it boots with none."""
+    record = image + (".icount" if icount else ".accel")
     key = _key(image)
     try:
         with open(record, encoding="utf-8") as f:
@@ -66,10 +69,10 @@ def probe(image, programs, logs):
             return Accelerator(kept["name"], kept["boot"])
     except (OSError, ValueError, KeyError):
         pass
-    for name, arguments in (("kvm", KVM), ("tcg", TCG)):
+    for name in ("icount",) if icount else ("kvm", "tcg"):
         if name == "kvm" and not os.access(DEVICE, os.W_OK):
             continue
-        boot = _boot(arguments, image, programs, os.path.join(logs, f"probe-{name}"),
+        boot = _boot(ARGUMENTS[name], image, programs, os.path.join(logs, f"probe-{name}"),
                      PROBE_LIMIT[name])
         if boot:
             with open(record, "w", encoding="utf-8") as f:

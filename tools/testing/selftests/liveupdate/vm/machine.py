@@ -49,6 +49,7 @@ class Spec:
     expect: list = field(default_factory=list)
     own: bool = False
     uefi: bool = False
+    icount: bool = False
     fails: str = ""
     bound: float = 0
     leaks: str = "last"
@@ -60,10 +61,8 @@ class Spec:
         for word in words.split():
             word = word.replace("\\x20", " ")
             key, _, value = word.partition("=")
-            if key == "own":
-                spec.own = True
-            elif key == "uefi":
-                spec.uefi = True
+            if key in ("own", "uefi", "icount"):
+                setattr(spec, key, True)
             elif key in ("mem", "numa", "fails", "against"):
                 setattr(spec, key, value)
             elif key in ("cpus", "timeout"):
@@ -89,7 +88,7 @@ class Spec:
     def shape(self):
         """Cases of equal shape can share a machine."""
         return (self.mem, self.cpus, self.numa, self.uefi, tuple(self.append), tuple(self.qemu),
-                tuple(self.image), tuple(self.program), tuple(self.module))
+                tuple(self.image), tuple(self.program), tuple(self.module), self.icount)
 
     def numa_arguments(self):
         if self.numa == "1":

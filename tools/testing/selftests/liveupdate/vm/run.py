@@ -190,15 +190,15 @@ class Runner:
                     self.wanted_kunit(name, flavour) for name in names.split(",")):
                 yield flavour
 
-    def accelerator(self, flavour):
-        if flavour not in self.accels:
-            found = accel.probe(self.images[flavour], self.programs, self.args.logs)
+    def accelerator(self, flavour, icount=False):
+        if (flavour, icount) not in self.accels:
+            found = accel.probe(self.images[flavour], self.programs, self.args.logs, icount)
             if not found:
                 raise SystemExit(f"run.py: the {flavour} kernel boots neither with KVM nor under "
                                  f"emulation; see {self.args.logs}/probe-tcg/console.log")
             print(f"# {flavour}: {found.name}, a boot takes {found.boot:.1f} s", flush=True)
-            self.accels[flavour] = found
-        return self.accels[flavour]
+            self.accels[flavour, icount] = found
+        return self.accels[flavour, icount]
 
     def host_half(self, program):
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", program + ".host.py")
@@ -212,7 +212,7 @@ class Runner:
     def boot(self, cases, flavour, folder, append=()):
         """One machine for cases; sets their status. Returns (timed out, log)."""
         spec = cases[0].spec if cases else Spec(mem="1G", timeout=60)
-        accelerator = self.accelerator(flavour)
+        accelerator = self.accelerator(flavour, spec.icount)
         by_name = {(c.program, c.name): c for c in cases}
         limit = max([spec.timeout] + [c.spec.timeout for c in cases]) + 2 * len(cases)
         stages = sum(c.stages for c in cases)
@@ -445,8 +445,9 @@ class Runner:
             print("0 passed, 0 failed")
             return 1
         self.report = Report(0 if hosts or kunit else len(cases))
-        for flavour in sorted({c.flavour for c in cases} | set(kunit)):
-            self.accelerator(flavour)
+        wanted = {(c.flavour, c.spec.icount) for c in cases} | {(k, False) for k in kunit}
+        for flavour, icount in sorted(wanted):
+            self.accelerator(flavour, icount)
         work = [(self.run_host, path) for path in hosts]
         work += [(self.run_kunit, flavour) for flavour in kunit] + self.jobs(cases)
         self.work(work)
