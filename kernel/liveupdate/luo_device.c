@@ -4,8 +4,8 @@
  *
  * Life cycle: the node appears at late_initcall and stays. One open file at a time;
  * the first open makes sessions of what the previous kernel left. Sessions live on
- * when the device is closed. The blackout clock takes for the first open the first ioctl
- * that is not a list: who only looks is not who was waited for.
+ * when the device is closed. To the blackout clock the first open is the first one for
+ * writing: who only reads lists is not who was waited for.
  *
  * Who comes while it is open waits a moment for the holder to go, unless O_NONBLOCK
  * says otherwise, and gets EBUSY then: tools that look something up hold the device
@@ -116,6 +116,8 @@ static int luo_device_open(struct inode *inode, struct file *file)
 		luo_device_unlock();
 		return err;
 	}
+	if (file->f_mode & FMODE_WRITE)
+		luo_timeline_stamp(LUO_PHASE_FIRST_OPEN);
 	return 0;
 }
 
@@ -157,7 +159,6 @@ static int luo_device_create_session(struct luo_ucmd *ucmd)
 {
 	char name[LIVEUPDATE_SESSION_NAME_LENGTH];
 
-	luo_timeline_stamp(LUO_PHASE_FIRST_OPEN);
 	if (!luo_name_get(&name, ucmd->arg.create_session.name))
 		return -EINVAL;
 	return luo_device_give(ucmd, luo_session_create(name));
@@ -167,7 +168,6 @@ static int luo_device_retrieve_session(struct luo_ucmd *ucmd)
 {
 	char name[LIVEUPDATE_SESSION_NAME_LENGTH];
 
-	luo_timeline_stamp(LUO_PHASE_FIRST_OPEN);
 	if (!luo_name_get(&name, ucmd->arg.retrieve_session.name))
 		return -ENOENT;
 	return luo_device_give(ucmd, luo_session_retrieve(name));
@@ -223,7 +223,6 @@ static int luo_device_discard_session(struct luo_ucmd *ucmd)
 {
 	char name[LIVEUPDATE_SESSION_NAME_LENGTH];
 
-	luo_timeline_stamp(LUO_PHASE_FIRST_OPEN);
 	if (ucmd->arg.discard_session.reserved)
 		return -EINVAL;
 	if (!luo_name_get(&name, ucmd->arg.discard_session.name))

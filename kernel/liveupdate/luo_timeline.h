@@ -18,8 +18,8 @@ struct luo_timeline_ser;
  * @LUO_PHASE_START: new kernel: it has seen that there is a handover
  * @LUO_PHASE_KHO_READY: new kernel: preserved memory is out of reach
  * @LUO_PHASE_LUO_READY: new kernel: the device and its built-in handlers are there
- * @LUO_PHASE_FIRST_OPEN: new kernel: the device was opened to make, take or discard
- *	a session, and not to look only
+ * @LUO_PHASE_FIRST_OPEN: new kernel: the device was opened for writing, sessions were
+ *	read
  * @LUO_PHASE_FIRST_RETRIEVE: new kernel: the first file was retrieved
  * @LUO_PHASE_LAST_FINISH: new kernel: the latest finish of a session so far
  * @LUO_NR_PHASES: number of them

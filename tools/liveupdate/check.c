@@ -7,6 +7,7 @@
  * the verdict.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -222,7 +223,7 @@ static enum level check_sessions(struct check *check)
 	int dev;
 
 	check->unlisted = true;
-	dev = device_try();
+	dev = device_try(O_RDONLY);
 	if (dev < 0) {
 		int pid = dev == -EBUSY ? device_holder() : 0;
 

@@ -88,12 +88,12 @@ const char *process_name(int pid)
 	return shown(name);
 }
 
-int device_try(void)
+int device_try(int mode)
 {
 	struct timespec pause = { .tv_nsec = STEP_MS * 1000000L };
 
 	for (int waited = 0;; waited += STEP_MS) {
-		int fd = open(host_path(DEVICE), O_RDWR | O_CLOEXEC);
+		int fd = open(host_path(DEVICE), mode | O_CLOEXEC);
 
 		if (fd >= 0)
 			return fd;
@@ -103,12 +103,12 @@ int device_try(void)
 	}
 }
 
-int device_open(void)
+int device_open(int mode)
 {
 	int fd, pid;
 
 	host_must_be_on();
-	fd = device_try();
+	fd = device_try(mode);
 	switch (fd) {
 	case -EBUSY:
 		pid = device_holder();

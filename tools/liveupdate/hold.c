@@ -418,7 +418,7 @@ int cmd_hold(int argc, char **argv)
 	}
 
 	must_be_there(argv[optind]);
-	dev = move_away(device_open());
+	dev = move_away(device_open(O_RDWR));
 	found = look(dev, name);
 	if (found != BLIND)
 		make_memfds(name);

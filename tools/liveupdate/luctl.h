@@ -200,9 +200,12 @@ struct files {
 	size_t nr;
 };
 
-/* The descriptor, or a negative errno; waits a while if somebody else has it. */
-int device_try(void);
-int device_open(void);
+/*
+ * The descriptor, or a negative errno; waits a while if somebody else has it. For O_RDONLY
+ * the kernel does not take it for the client that an update waits for.
+ */
+int device_try(int mode);
+int device_open(int mode);
 /* False if this kernel has no lists. */
 bool device_sessions(int dev, unsigned int direction, struct sessions *sessions);
 bool device_files(int dev, unsigned int direction, const char *name, struct files *files);

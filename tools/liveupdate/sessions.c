@@ -3,6 +3,7 @@
  * luctl: list, show and discard: the sessions, in either direction.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -45,7 +46,7 @@ int cmd_list(int argc, char **argv)
 	(void)argv;
 	if (argc > 1)
 		return ST_USAGE;
-	dev = device_open();
+	dev = device_open(O_RDONLY);
 	for (unsigned int d = 0; d < NR_DIRECTIONS; d++)
 		if (!device_sessions(dev, d, &sessions[d]))
 			die_no_lists();
@@ -156,7 +157,7 @@ int cmd_show(int argc, char **argv)
 
 	if (argc != 2)
 		return ST_USAGE;
-	dev = device_open();
+	dev = device_open(O_RDONLY);
 	json_begin("show");
 	json_array("sessions");
 	for (unsigned int d = 0; d < NR_DIRECTIONS; d++) {
@@ -188,7 +189,7 @@ int cmd_discard(int argc, char **argv)
 	if (argc != 2)
 		return ST_USAGE;
 	session_name((char *)discard.name, argv[1]);
-	dev = device_open();
+	dev = device_open(O_RDWR);
 	if (ioctl(dev, LIVEUPDATE_IOCTL_DISCARD_SESSION, &discard)) {
 		int err = errno;
 

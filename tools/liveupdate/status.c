@@ -4,6 +4,7 @@
  * loaded, and can it take over.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ static bool count(int dev, unsigned int direction, struct totals *totals)
 static const char *count_all(struct totals *totals)
 {
 	const char *why = NULL;
-	int dev = device_try(), pid;
+	int dev = device_try(O_RDONLY), pid;
 
 	if (dev == -EBUSY) {
 		pid = device_holder();
