@@ -258,6 +258,39 @@ static void undone(struct lu_run *run)
 
 LU_TEST(undone, "mem=1G " MACHINE, undone);
 
+/* As many as the handover format has room for: 51 in each of 10 000 blocks. */
+#define MAX_SESSIONS	(51 * 10000)
+
+static int try_create_nr(int i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "session %d", i);
+	return luo_try_create(dev, name);
+}
+
+static void full(struct lu_run *run)
+{
+	struct rlimit limit = { 1 << 20, 1 << 20 };
+	int last = -1, fd, n;
+
+	LU_OK(setrlimit(RLIMIT_NOFILE, &limit));
+	dev = luo_open();
+	for (n = 0; (fd = try_create_nr(n)) >= 0; n++)
+		last = fd;
+	LU_EQ(fd, -ENOSPC);
+	LU_EQ(n, MAX_SESSIONS);
+	/* Those that are there are there, and each one that goes makes room. */
+	LU_EQ(try_create_nr(0), -EEXIST);
+	LU_EQ(try_create_nr(n), -ENOSPC);
+	luo_close(last);
+	LU_EQ(try_create_nr(n), last);
+	LU_EQ(try_create_nr(n - 1), -ENOSPC);
+	(void)run;
+}
+
+LU_TEST(all_sessions, "mem=2G own flavour=+prod timeout=300 " LUO_ON, full);
+
 #define MEMFDS	1000
 
 static void gigabyte_before(struct lu_run *run)
