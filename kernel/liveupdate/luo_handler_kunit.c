@@ -8,6 +8,7 @@
 #include <kunit/test.h>
 #include <linux/fs.h>
 #include <linux/liveupdate.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -552,6 +553,55 @@ static void flb_retrieve_fails(struct kunit *test)
 			-ENODATA);
 }
 
+#ifdef CONFIG_MODULES
+/* Nothing can be got from a module like this. */
+static struct module going = { .state = MODULE_STATE_GOING };
+
+static void module_goes(struct kunit *test)
+{
+	struct handler_test *t = test->priv;
+	struct liveupdate_file_ops going_ops = ops;
+	struct liveupdate_flb_ops going_flb_ops = flb_ops;
+	struct file file = { };
+	void *obj;
+	u64 seq;
+
+	/* Of the handler: another one that would take the file is not asked instead. */
+	going_ops.owner = &going;
+	t->fh[0]->ops = &going_ops;
+	mine = &file;
+	KUNIT_EXPECT_NULL(test, luo_handler_of_file(&file));
+	mine = NULL;
+	KUNIT_EXPECT_NULL(test, luo_handler_of_format("kunit-0"));
+	t->fh[0]->ops = &ops;
+
+	/* Of an FLB: those before it are undone. */
+	for (int i = 0; i < NR_FLBS; i++)
+		KUNIT_ASSERT_EQ(test, luo_flb_register(t->fh[0], t->flbs[i]), 0);
+	going_flb_ops.owner = &going;
+	t->flbs[2]->ops = &going_flb_ops;
+	KUNIT_EXPECT_EQ(test, luo_flb_file_preserve(t->fh[0], &seq), -ENODEV);
+	expect_log(test, "p0 p1 u1 u0 ");
+	t->flbs[2]->ops = &flb_ops;
+	KUNIT_EXPECT_EQ(test, luo_flb_file_preserve(t->fh[0], &seq), 0);
+	expect_log(test, "p0 p1 p2 ");
+	luo_flb_file_unpreserve(t->fh[0], seq);
+	expect_log(test, "u2 u1 u0 ");
+
+	/* And incoming: it is there again with its module. */
+	fill_table(test);
+	KUNIT_EXPECT_EQ(test, luo_flb_read_table(t->table), LUO_ACCEPTED);
+	t->flbs[0]->ops = &going_flb_ops;
+	KUNIT_EXPECT_EQ(test, liveupdate_flb_get_incoming(t->flbs[0], &obj),
+			-ENODEV);
+	expect_log(test, "");
+	t->flbs[0]->ops = &flb_ops;
+	KUNIT_EXPECT_EQ(test, liveupdate_flb_get_incoming(t->flbs[0], &obj), 0);
+	liveupdate_flb_put_incoming(t->flbs[0]);
+	expect_log(test, "r0 ");
+}
+#endif
+
 /* An unsound table costs all FLBs, an unsound entry that FLB. */
 static void flb_hostile(struct kunit *test)
 {
@@ -612,6 +662,9 @@ static struct kunit_case luo_handler_cases[] = {
 	KUNIT_CASE(flb_nothing_incoming),
 	KUNIT_CASE(flb_finishes),
 	KUNIT_CASE(flb_retrieve_fails),
+#ifdef CONFIG_MODULES
+	KUNIT_CASE(module_goes),
+#endif
 	KUNIT_CASE(flb_hostile),
 	{}
 };
