@@ -64,6 +64,7 @@ static void warns(struct lu_run *run)
 }
 
 LU_TEST(warning, "own flavour=prod fails=kernel\\x20report", warns);
+LU_TEST(warning_shared, "flavour=prod fails=kernel\\x20report", warns);
 LU_TEST(warning_expected, "own flavour=prod expect=frame\\.c:1", warns);
 
 /* In earnest. */

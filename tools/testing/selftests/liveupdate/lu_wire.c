@@ -14,10 +14,15 @@
 static void put(const char *path, const char *head, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	char line[1100];
+	int len;
 
 	if (fd < 0)
 		return;
-	dprintf(fd, "%s%s\n", head, text);
+	/* Not dprintf(), which seeks first: /dev/kmsg refuses that. */
+	len = snprintf(line, sizeof(line), "%s%s\n", head, text);
+	if (write(fd, line, len) != len)
+		perror(path);
 	close(fd);
 }
 

@@ -304,7 +304,7 @@ class Runner:
                 mine = [i for i in marks if log[i].startswith(start)]
                 end = min([i for i in marks if mine and i > mine[-1]], default=len(log))
                 found = [(i, line) for i, line in found if mine and mine[0] <= i < end
-                         or i < min(marks, default=0)]
+                         or i < min(marks, default=len(log))]
             if found:
                 case.reason = f"kernel report: {found[0][1]}" + (
                     f" (and: {case.reason})" if case.status == "fail" else "")
