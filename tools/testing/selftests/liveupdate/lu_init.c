@@ -89,6 +89,7 @@ static void run_case(const char *program, const char *name, const char *leaks,
 	pid_t pid;
 
 	lu_wire("start %s %s %s", program, name, stage);
+	setenv("LU_LEAKS", leaks, 1);
 	pid = fork();
 	if (!pid) {
 		snprintf(path, sizeof(path), "/lu/%s", program);

@@ -242,6 +242,17 @@ const char *lu_cmdline(void)
 	return line;
 }
 
+void lu_add_module(const char *path)
+{
+	int fd;
+
+	need(path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	LU_CHECK(fd >= 0, "%s: %m", path);
+	LU_CHECK(!syscall(SYS_finit_module, fd, "", 0), "%s: %m", path);
+	close(fd);
+}
+
 int lu_kexec_load(const char *image, const char *cmdline, unsigned long flags)
 {
 	static const char initrd[] = "/sys/firmware/initrd";
@@ -294,11 +305,12 @@ const char *lu_host(const char *fmt, ...)
 	return answer;
 }
 
-static bool has_word(const struct lu_case *c, const char *word)
+/* lu_init says which kernels of this run look for leaks; the last one does it itself. */
+static bool looks_for_leaks(int stage)
 {
-	const char *p = strstr(c->machine, word);
+	const char *leaks = getenv("LU_LEAKS") ?: "";
 
-	return p && (p == c->machine || p[-1] == ' ');
+	return !strcmp(leaks, "each") || (!stage && !strcmp(leaks, "first"));
 }
 
 static void next_kernel(const struct lu_case *c, struct lu_run *run)
@@ -312,7 +324,7 @@ static void next_kernel(const struct lu_case *c, struct lu_run *run)
 			  run->state) < 2048, "the command line is too long");
 	ret = lu_kexec_load(image, cmdline, 0);
 	LU_CHECK(!ret, "kexec_file_load of %s: %s", image, strerror(-ret));
-	if (!run->stage && has_word(c, "leaks=first"))
+	if (looks_for_leaks(run->stage))
 		lu_kmemleak();
 	if (run->last)
 		run->last(run->last_arg);

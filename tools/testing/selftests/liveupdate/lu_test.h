@@ -39,7 +39,8 @@
  *	leaks=last		which kernel of the case looks for leaks: the one in
  *				which it ends or, with leaks=first, the one in which it
  *				began, right before its jump. One, since a scan takes longer
- *				than a boot
+ *				than a boot; leaks=each are all of them, as they are for
+ *				each case in "./lu check --all"
  *	expect=REGEX		a kernel report that is no failure; may be repeated
  *	icount			its clock counts instructions, a nanosecond each: for cases that
  *				hold one duration against another, which a busy host must
@@ -162,6 +163,9 @@ void lu_write(const char *path, const char *text);
 long long lu_read_key(const char *path, const char *key);
 /* Does the kernel log of this boot hold @text? */
 bool lu_dmesg_has(const char *text);
+
+/* Load a module of the machine's, /lu/NAME.ko. */
+void lu_add_module(const char *path);
 
 /* kexec_file_load() of @image with this kernel's initrd, or why not. */
 int lu_kexec_load(const char *image, const char *cmdline, unsigned long flags);

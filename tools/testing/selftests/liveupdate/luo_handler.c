@@ -395,10 +395,7 @@ LU_TEST(flb_is_counted_in_files, PROD, flb_before, flb_after);
 
 static void add_module(void)
 {
-	int fd = LU_OK(open("/lu/" MODULE ".ko", O_RDONLY | O_CLOEXEC));
-
-	LU_OK(syscall(SYS_finit_module, fd, "", 0));
-	close(fd);
+	lu_add_module("/lu/" MODULE ".ko");
 }
 
 static int remove_module(void)

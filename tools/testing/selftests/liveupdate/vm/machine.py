@@ -69,7 +69,7 @@ class Spec:
                 setattr(spec, key, int(value))
             elif key == "bound":
                 spec.bound = float(value)
-            elif key == "leaks" and value in ("first", "last"):
+            elif key == "leaks" and value in ("first", "last", "each"):
                 spec.leaks = value
             elif key == "flavour":
                 often, _, rarely = value.partition("+")

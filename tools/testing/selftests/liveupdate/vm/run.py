@@ -247,8 +247,9 @@ class Runner:
             # What is built beside the image, that is arch/x86/boot/bzImage.
             build = os.path.join(os.path.dirname(self.images[flavour]), "../../..")
             programs[os.path.basename(module)] = os.path.join(build, module)
-        initrd.make(ramdisk, programs, [f"{c.program} {c.name} {c.spec.leaks}" for c in cases],
-                    kernels)
+        initrd.make(ramdisk, programs,
+                    [f"{c.program} {c.name} {'each' if self.args.all else c.spec.leaks}"
+                     for c in cases], kernels)
         ask = self.host_half(cases[0].program) if cases else None
         machine = Machine(spec, folder, self.images[flavour], ramdisk, accelerator.arguments,
                           append, ask=ask)
@@ -467,7 +468,8 @@ def main():
     parser.add_argument("--host-limit", type=int, default=1200, metavar="SECONDS")
     parser.add_argument("--logs", required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--all", action="store_true", help="also what is rarely run (lu_test.h)")
+    parser.add_argument("--all", action="store_true",
+                        help="also what is rarely run, and leaks in each kernel (lu_test.h)")
     parser.add_argument("--list", action="store_true", help="the names of the tests")
     parser.add_argument("--needs", action="store_true", help="the kernels that they need")
     parser.add_argument("pattern", nargs="*")
