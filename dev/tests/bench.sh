@@ -28,6 +28,8 @@ bench() { # NAME
 # How busy the machine is is up to what else runs: in ./lu check, other tests.
 test_two_runs_agree() {
 	bench one && bench two || return 1
+	grep -qxE 'bench: 1 of 1: kexec\.plain: [0-9]+ s' "$work/one.err" ||
+		fail "it does not say how far it is: $(cat "$work/one.err")" || return 1
 	python3 - "$work/one" "$work/two" <<-'PYTHON'
 		import json, sys
 

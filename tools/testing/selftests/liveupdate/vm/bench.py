@@ -97,6 +97,14 @@ def beyond_aim(figures):
     return found
 
 
+def progress(line, done):
+    """One line that changes on a terminal, a line for each that is done elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{'' if done else line}", end="", file=sys.stderr, flush=True)
+    elif done:
+        print(line, file=sys.stderr, flush=True)
+
+
 def table(figures, wall):
     values = {name: value for name, value, *_ in figures}
     width = max([len(name) for name in values] + [10])
@@ -137,10 +145,14 @@ def main():
     cases = [case for case in cases if case[:2] in wanted or case[:2] in needed]
     cases.sort(key=lambda c: c[0] != "bench_kexec")
     figures, wall, failed, values = [], [], 0, {}
-    for program, name, spec in cases:
+    for number, (program, name, spec) in enumerate(cases, 1):
         if spec.cpus != 1:
             raise SystemExit(f"bench: {program}.{name}: a benchmark has one processor")
+        begin = time.monotonic()
+        what = f"bench: {number} of {len(cases)}: {program.removeprefix('bench_')}.{name}"
+        progress(what, False)
         more, more_wall, trouble, folder = run_case(args, program, name, spec)
+        progress(f"{what}: {time.monotonic() - begin:.0f} s", True)
         trouble += beyond_bound(spec, more, values)
         trouble += beyond_aim(more)
         values.update((figure, value) for figure, value, *_ in more)
