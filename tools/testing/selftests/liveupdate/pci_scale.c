@@ -48,7 +48,7 @@ static void check_linear(const char *what, const double *at)
 /* Of twice as many as the last time, unless it is the first time. Quadratic would be four. */
 #define DOUBLE	2.4
 /* Whatever else there is in a boot is most of it, and makes it far less than twice. */
-#define BOOT	1.3
+#define BOOT	1.4
 
 static void check_doubled(struct lu_run *run, const char *what, bool first, double seconds,
 			  double times)

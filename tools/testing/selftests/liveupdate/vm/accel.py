@@ -59,7 +59,7 @@ def _boot(arguments, image, programs, folder, limit):
 
 
 def probe(image, programs, logs, icount=False):
-    """The accelerator for image, or the one that counts instructions; None if it boots with none."""
+    """The accelerator for image, or that which counts instructions; None if it boots with none."""
     record = image + (".icount" if icount else ".accel")
     key = _key(image)
     try:
