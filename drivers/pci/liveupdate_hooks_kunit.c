@@ -585,7 +585,11 @@ static const struct pci_driver saved_driver = { .name = "test", .liveupdate = &s
 static void restored(struct kunit *test)
 {
 	struct fake *fake = new_saved(test);
+	u32 *header = fake->in.config + sizeof(struct pci_state_cap_ser);
 
+	/* A BAR stays where it is, whatever was saved. */
+	put_bar(fake, 0, BAR_ADDRESS, 0, BAR_SIZE);
+	header[PCI_BASE_ADDRESS_0 / 4] = BAR_ADDRESS + BAR_SIZE;
 	put_saved(fake, 0, 0, 0);
 	pci_save_state(&fake->dev);
 	KUNIT_EXPECT_EQ(test, pci_lu_may_probe(&fake->dev, &saved_driver), 0);
@@ -594,6 +598,7 @@ static void restored(struct kunit *test)
 	make_finished(fake);
 
 	pci_restore_state(&fake->dev);
+	KUNIT_EXPECT_EQ(test, get16(fake, PCI_BASE_ADDRESS_0 + 2), BAR_ADDRESS >> 16);
 	KUNIT_EXPECT_EQ(test, fake->config[PCI_CACHE_LINE_SIZE], 0x10);
 	KUNIT_EXPECT_EQ(test, get16(fake, EXP + PCI_EXP_DEVCTL), 0x2810);
 	KUNIT_EXPECT_EQ(test, get16(fake, LTR + PCI_LTR_MAX_SNOOP_LAT), 0x1003);

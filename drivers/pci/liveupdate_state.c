@@ -206,6 +206,17 @@ static const char *pci_lu_cap_take(struct pci_dev *dev, const struct pci_state_c
 	return "the device does not have it, or this kernel does not restore it";
 }
 
+/* All but addresses: those that the device has now are claimed. */
+static void pci_lu_header_take(struct pci_dev *dev, const struct pci_state_cap_ser *header)
+{
+	const u32 *words = (const u32 *)(header + 1);
+
+	for (unsigned int at = 0; at < PCI_LU_HEADER_BYTES; at += sizeof(*words))
+		if (at != PCI_ROM_ADDRESS &&
+		    (at < PCI_BASE_ADDRESS_0 || at > PCI_BASE_ADDRESS_5))
+			dev->saved_config_space[at / sizeof(*words)] = words[at / sizeof(*words)];
+}
+
 /* The entries behind the header. */
 static void pci_lu_state_take(struct pci_dev *dev, const void *buf, u32 length)
 {
@@ -258,7 +269,7 @@ struct pci_saved_state *pci_lu_state_read(struct pci_dev *dev, const void *buf, 
 		return ERR_PTR(ret);
 	ret = pci_save_state(dev);
 	if (!ret) {
-		memcpy(dev->saved_config_space, header + 1, PCI_LU_HEADER_BYTES);
+		pci_lu_header_take(dev, header);
 		pci_lu_state_take(dev, buf, length);
 		state = pci_store_saved_state(dev);
 		ret = state ? 0 : -ENOMEM;
