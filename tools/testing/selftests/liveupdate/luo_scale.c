@@ -148,7 +148,10 @@ static void open_in_turns(void)
 	pid = opener();
 	dev = luo_open();
 	rest = luo_seconds() - begin;
+	/* On a busy host it is the other way round. */
+	luo_close(dev);
 	luo_reap(pid);
+	dev = luo_open();
 	lu_note("killed after 2 ms, it died %.0f ms later; the others took %.0f ms", died * 1e3,
 		rest * 1e3);
 	LU_CHECK(!WIFSIGNALED(status) || died < rest, "it has gone on to the end");
