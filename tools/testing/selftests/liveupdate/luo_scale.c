@@ -10,7 +10,7 @@
 
 #include "luo_common.h"
 
-#define MACHINE	"flavour=prod timeout=150 " LUO_ON
+#define MACHINE	"icount flavour=prod timeout=150 " LUO_ON
 #define BATCH	1000
 #define BATCHES	10
 #define COUNT	(BATCHES * BATCH)
