@@ -77,6 +77,17 @@ static void uses_what_it_freed(struct lu_run *run)
 LU_TEST(kasan, "own mem=1G flavour=debug fails=kernel\\x20report:\\x20BUG:\\x20KASAN:\\x20.*free",
 	uses_what_it_freed);
 
+/* The kernel's own sample of leaks, in the first kernel; the next one has none. */
+static void leaks(struct lu_run *run)
+{
+	if (!run->stage)
+		lu_add_module("/lu/kmemleak-test.ko");
+}
+
+LU_TEST(leak_in_first_kernel, "mem=1G flavour=+debug leaks=each "
+	"module=samples/kmemleak/kmemleak-test.ko fails=kernel\\x20report:\\x20kmemleak:\\x20.*new",
+	leaks, leaks);
+
 static void crashes(struct lu_run *run)
 {
 	(void)run;
