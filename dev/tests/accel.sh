@@ -11,15 +11,12 @@
 set -uo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=dev/ktap.sh
+source "$top/dev/ktap.sh"
 vm=$top/tools/testing/selftests/liveupdate/vm
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 export PYTHONDONTWRITEBYTECODE=1
-
-fail() {
-	printf '# %s\n' "$*"
-	return 1
-}
 
 # A machine boots, hangs before init or in it, ends at once, or does not start.
 fresh() {
@@ -111,17 +108,4 @@ test_no_boot_is_not_kept() {
 	expect 'None: kvm tcg' silent silent && expect 'kvm kvm: kvm' boots boots
 }
 
-number=0 failed=0
-echo "KTAP version 1"
-while read -r name; do
-	number=$((number + 1))
-	fresh
-	if "test_$name" < /dev/null; then
-		echo "ok $number $name"
-	else
-		echo "not ok $number $name"
-		failed=1
-	fi
-done < <(sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$0")
-echo "1..$number"
-exit "$failed"
+run_tests

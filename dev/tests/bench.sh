@@ -10,14 +10,11 @@
 set -uo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=dev/ktap.sh
+source "$top/dev/ktap.sh"
 vm=$top/tools/testing/selftests/liveupdate/vm
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
-
-fail() {
-	printf '# %s\n' "$*"
-	return 1
-}
 
 bench() { # NAME
 	"$vm/bench.py" --programs "$top/build/selftests" --image "$top/build/prod/arch/x86/boot/bzImage" \
@@ -82,17 +79,4 @@ test_aims_count() {
 	expect "a.x_4n is 121.0, more than 1.2 times a.x_n, 100.0" a.x_n 100 a.aim_x a.x_4n 121 a.x_n
 }
 
-status=0
-number=0
-echo "KTAP version 1"
-for name in $(compgen -A function test_); do
-	number=$((number + 1))
-	if "$name"; then
-		echo "ok $number ${name#test_}"
-	else
-		echo "not ok $number ${name#test_}"
-		status=1
-	fi
-done
-echo "1..$number"
-exit "$status"
+run_tests

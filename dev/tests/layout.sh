@@ -12,17 +12,14 @@
 set -uo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=dev/ktap.sh
+source "$top/dev/ktap.sh"
 tree=${LU_LAYOUT_TREE:-$top/build/linux}
 build=${LU_LAYOUT_BUILD:-$top/build/prod}
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 abi=$work/include/linux/kho/abi
 page=$work/Documentation/core-api/liveupdate-formats.rst
-
-fail() {
-	printf '# %s\n' "$*"
-	return 1
-}
 
 fresh() {
 	rm -rf -- "${work:?}"/*
@@ -263,17 +260,4 @@ if [ ! -f "$build/include/generated/asm-offsets.h" ]; then
 		exit 1
 	}
 fi
-number=0 failed=0
-echo "KTAP version 1"
-while read -r name; do
-	number=$((number + 1))
-	fresh
-	if "test_$name" < /dev/null; then
-		echo "ok $number $name"
-	else
-		echo "not ok $number $name"
-		failed=1
-	fi
-done < <(sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$0")
-echo "1..$number"
-exit "$failed"
+run_tests

@@ -12,15 +12,12 @@
 set -uo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=dev/ktap.sh
+source "$top/dev/ktap.sh"
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 unset LU_LOCKED LU_BASE LU_NO_INSTALL
 export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
-
-fail() {
-	printf '# %s\n' "$*"
-	return 1
-}
 
 # A base with just what the patches of the copy touch.
 make_base() { # FOLDER SUBLEVEL
@@ -383,16 +380,4 @@ test_kselftest_merge() {
 
 make_base "$work/base" 117
 make_copy "$work/copy"
-number=0 failed=0
-echo "KTAP version 1"
-while read -r name; do
-	number=$((number + 1))
-	if "test_$name" < /dev/null; then
-		echo "ok $number $name"
-	else
-		echo "not ok $number $name"
-		failed=1
-	fi
-done < <(sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$0")
-echo "1..$number"
-exit "$failed"
+run_tests

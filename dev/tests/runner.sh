@@ -11,15 +11,12 @@
 set -uo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=dev/ktap.sh
+source "$top/dev/ktap.sh"
 vm=$top/tools/testing/selftests/liveupdate/vm
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 export PYTHONDONTWRITEBYTECODE=1
-
-fail() {
-	printf '# %s\n' "$*"
-	return 1
-}
 
 fresh() {
 	rm -rf -- "${work:?}"/*
@@ -400,17 +397,4 @@ test_kunit_with_a_short_suite() {
 	LOG
 }
 
-number=0 failed=0
-echo "KTAP version 1"
-while read -r name; do
-	number=$((number + 1))
-	fresh
-	if "test_$name" < /dev/null; then
-		echo "ok $number $name"
-	else
-		echo "not ok $number $name"
-		failed=1
-	fi
-done < <(sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$0")
-echo "1..$number"
-exit "$failed"
+run_tests
