@@ -35,6 +35,8 @@ fresh() {
 		name = sys.argv[sys.argv.index("-accel") + 1].partition(",")[0]
 		with open(os.environ["STARTED"], "a") as f:
 		    f.write(name + "\n")
+		for option in "-kernel", "-initrd":
+		    open(sys.argv[sys.argv.index(option) + 1]).close()
 		plays = os.environ[name.upper()]
 		if plays == "refused":
 		    sys.exit(f"failed to initialize {name}: Operation not permitted")
@@ -54,7 +56,7 @@ fresh() {
 expect() { # WANTED KVM TCG
 	local wanted=$1 got
 
-	got=$(KVM=$2 TCG=$3 STARTED=$work/started PATH=$work/bin:$PATH PYTHONPATH=$vm python3 - "$work" <<-'PYTHON'
+	got=$(KVM=$2 TCG=$3 STARTED=$work/started PATH=$work/bin:$PATH PYTHONPATH=$vm python3 - "${folder:-$work}" <<-'PYTHON'
 		import sys
 		import accel
 
@@ -101,6 +103,11 @@ test_it_is_kept() {
 	VERSION=2 expect 'tcg tcg: kvm tcg' hangs boots || return
 	rm "$work/kvm"
 	VERSION=2 expect 'tcg tcg: tcg' boots boots
+}
+
+# QEMU runs in a folder of its own.
+test_relative_paths() {
+	(cd "$work" && folder=. expect 'kvm kvm: kvm' boots boots)
 }
 
 # What did not boot is tried again.

@@ -155,7 +155,7 @@ class Machine:
             # Processors of different nodes are in different sockets.
             "-smp", f"{spec.cpus},sockets={spec.cpus}",
             *accel, *spec.numa_arguments(), *(["-bios", UEFI] if spec.uefi else []),
-            "-kernel", kernel, "-initrd", initrd, "-append",
+            "-kernel", os.path.abspath(kernel), "-initrd", os.path.abspath(initrd), "-append",
             # On a busy host ticks get lost, and the kernel would give the timer up.
             " ".join(["console=ttyS0 earlyprintk=serial,ttyS0 panic=-1 retain_initrd",
                       "no_timer_check", *spec.append, *append]),
