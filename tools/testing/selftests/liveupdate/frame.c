@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lu_test.h"
+#include "lu_wire.h"
 
 static void passes(struct lu_run *run)
 {
@@ -66,6 +67,16 @@ static void warns(struct lu_run *run)
 LU_TEST(warning, "own flavour=prod fails=kernel\\x20report", warns);
 LU_TEST(warning_shared, "flavour=prod fails=kernel\\x20report", warns);
 LU_TEST(warning_expected, "own flavour=prod expect=frame\\.c:1", warns);
+
+/* What is too long is cut, not lost. */
+static void says_much(struct lu_run *run)
+{
+	(void)run;
+	lu_wire("much%02000d", 1);
+	LU_CHECK(lu_dmesg_has("lu: much0"), "the kernel log has nothing of it");
+}
+
+LU_TEST(long_line, "flavour=prod", says_much);
 
 /* In earnest. */
 static void uses_what_it_freed(struct lu_run *run)

@@ -14,7 +14,7 @@
 static void put(const char *path, const char *head, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	char line[1100];
+	char line[1024];
 	int len;
 
 	if (fd < 0)
@@ -28,7 +28,8 @@ static void put(const char *path, const char *head, const char *text)
 
 void lu_wire(const char *fmt, ...)
 {
-	char text[1024];
+	/* With what put() adds: printk takes 1024 bytes of one write, or nothing. */
+	char text[1000];
 	va_list args;
 
 	va_start(args, fmt);
