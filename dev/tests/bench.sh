@@ -18,21 +18,22 @@ trap 'rm -rf -- "$work"' EXIT
 
 bench() { # NAME
 	"$vm/bench.py" --programs "$top/build/selftests" --image "$top/build/prod/arch/x86/boot/bzImage" \
-		--logs "$top/build/logs/bench-$1" --json kexec.plain > "$work/$1" 2> "$work/$1.err" ||
+		--logs "$top/build/logs/bench-$1" --json kexec.plain luo.discard > "$work/$1" 2> "$work/$1.err" ||
 		fail "$1: $(cat "$work/$1.err")"
 }
 
 # How busy the machine is is up to what else runs: in ./lu check, other tests.
 test_two_runs_agree() {
 	bench one && bench two || return 1
-	grep -qxE 'bench: 1 of 1: kexec\.plain: [0-9]+ s' "$work/one.err" ||
+	grep -qxE 'bench: 1 of 2: kexec\.plain: [0-9]+ s' "$work/one.err" ||
 		fail "it does not say how far it is: $(cat "$work/one.err")" || return 1
 	python3 - "$work/one" "$work/two" <<-'PYTHON'
 		import json, sys
 
 		one, two = ({f["name"]: f["value"] for f in json.load(open(name))["guest_instructions"]}
 		              for name in sys.argv[1:])
-		names = {"kexec.plain.syscall", "kexec.plain.load", "kexec.plain.gap1"}
+		names = {"kexec.plain.syscall", "kexec.plain.load", "kexec.plain.gap1",
+		         "luo.discard.drop", "luo.discard.gap1"}
 		wrong = [f"{name}: {one.get(name)} and {two.get(name)}" for name in sorted(names | {*one, *two})
 		         if name not in one or name not in two or abs(one[name] / two[name] - 1) > 0.001]
 		print(*(f"# {line}" for line in wrong), sep="\n", end="\n" if wrong else "")
