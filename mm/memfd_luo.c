@@ -136,9 +136,10 @@ struct memfd_luo_walk {
 
 /*
  * Lock a folio of ours and make it one that never goes away by itself. -EAGAIN: it is
- * not ours any more.
+ * not ours any more. Inline, as the call alone is a twelfth of what a page costs.
  */
-static int memfd_luo_lock(struct address_space *mapping, struct folio *folio)
+static __always_inline int memfd_luo_lock(struct address_space *mapping,
+					  struct folio *folio)
 {
 	int err;
 
