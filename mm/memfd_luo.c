@@ -227,6 +227,9 @@ static bool memfd_luo_pin(struct memfd_luo_walk *walk)
 		}
 		memfd_luo_grab(folio);
 		walk->folios[nr++] = folio;
+		/* Over the other slots of a large one. */
+		if (folio_test_large(folio))
+			xas_advance(&xas, folio_next_index(folio) - 1);
 	}
 	/* Go on at the one that was looked at and not taken. */
 	walk->index = folio ? xas.xa_index : walk->end + 1;
