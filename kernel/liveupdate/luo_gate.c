@@ -3,10 +3,10 @@
  * LUO: the gate. Will the kernel that is loaded be able to take over what is preserved?
  *
  * It is asked three times, and the earliest that can know refuses: when an image is
- * loaded, against what is preserved by then; when a file is preserved, against the
- * image that is loaded by then; and at the reboot, before any callback, for what
- * slipped between. A refusal is -EPROTONOSUPPORT, has said in the log what it was
- * for, and leaves nothing to undo.
+ * loaded, against what is preserved by then; when a session is made or a file
+ * preserved, against the image that is loaded by then; and at the reboot, before any
+ * callback, for what slipped between. A refusal is -EPROTONOSUPPORT, has said in the
+ * log what it was for, and leaves nothing to undo.
  *
  * What counts is what is preserved: the root formats once there is a session, even
  * one without files, which is handed over by its name and would be lost; the format
@@ -314,16 +314,21 @@ static void luo_gate_cmdline_note(void *arg, const char *what, const char *why,
 	next->loses |= loses;
 }
 
-static void luo_gate_cmdline_file(void *arg, const char *what, const char *why,
-				  bool loses)
+static void luo_gate_cmdline_refuse(void *arg, const char *what,
+				    const char *why, bool loses)
 {
 	struct luo_gate *gate = arg;
+	const char *name = gate->session->name;
+	int len = luo_text_len(gate->session->name);
 
 	if (!loses)
 		return;
-	pr_err("session %*pE: the file with token %#llx cannot go over for the command line of the loaded kernel, %*pE: %s. Load it with another one\n",
-	       luo_text_len(gate->session->name), gate->session->name,
-	       gate->file->token, (int)strlen(what), what, why);
+	if (gate->file)
+		pr_err("session %*pE: the file with token %#llx cannot go over for the command line of the loaded kernel, %*pE: %s. Load it with another one\n",
+		       len, name, gate->file->token, (int)strlen(what), what, why);
+	else
+		pr_err("session %*pE cannot go over for the command line of the loaded kernel, %*pE: %s. Load it with another one\n",
+		       len, name, (int)strlen(what), what, why);
 	gate->missing++;
 }
 
@@ -468,6 +473,46 @@ err_destroy:
 	return err;
 }
 
+/* @file is NULL if it is about the session as such. */
+static int luo_gate_loaded(struct luo_gate *gate, const struct luo_file *file)
+{
+	struct luo_image *next;
+	int err;
+
+	guard(mutex)(&luo_images_lock);
+	next = luo_image_loaded();
+	if (!next)
+		return 0;
+	gate->next = next;
+	if (next->kind == LUO_IMAGE_TABLE) {
+		luo_gate_ask_root(gate);
+		if (file)
+			luo_gate_ask_file(gate, file, U64_MAX);
+		err = gate->missing ? -EPROTONOSUPPORT : 0;
+	} else {
+		err = luo_gate_unknown(next);
+	}
+	if (err)
+		return err;
+	gate->file = file;
+	return luo_gate_cmdline(gate, luo_gate_cmdline_refuse);
+}
+
+/**
+ * luo_gate_session - may this session be made, as to the image that is loaded?
+ * @session: the session, empty and not in a list yet
+ *
+ * From luo_session_create(). Does not wait for images that are being loaded.
+ *
+ * Return: 0, also if none is loaded; -EPROTONOSUPPORT; -ENOMEM
+ */
+int luo_gate_session(const struct liveupdate_session *session)
+{
+	struct luo_gate gate = { .session = session };
+
+	return luo_gate_loaded(&gate, NULL);
+}
+
 /**
  * luo_gate_file - may this file be preserved, as to the image that is loaded?
  * @file: the file, with its handler
@@ -484,27 +529,9 @@ int luo_gate_file(const struct luo_file *file, bool preserved)
 		.session = file->set->session,
 		.again = !preserved,
 	};
-	struct luo_image *next;
-	int err;
 
 	luo_assert_held(file->set);
-
-	guard(mutex)(&luo_images_lock);
-	next = luo_image_loaded();
-	if (!next)
-		return 0;
-	gate.next = next;
-	if (next->kind == LUO_IMAGE_TABLE) {
-		luo_gate_ask_root(&gate);
-		luo_gate_ask_file(&gate, file, U64_MAX);
-		err = gate.missing ? -EPROTONOSUPPORT : 0;
-	} else {
-		err = luo_gate_unknown(next);
-	}
-	if (err)
-		return err;
-	gate.file = file;
-	return luo_gate_cmdline(&gate, luo_gate_cmdline_file);
+	return luo_gate_loaded(&gate, file);
 }
 
 /**

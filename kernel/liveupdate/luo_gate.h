@@ -16,6 +16,7 @@
 #include "format_table.h"
 
 struct kimage;
+struct liveupdate_session;
 struct luo_file;
 
 /* How an image says which formats its kernel reads. */
@@ -89,6 +90,7 @@ struct luo_cmdline_env {
 int luo_cmdline_check(const char *cmdline, const struct luo_cmdline_env *env);
 
 /* luo_gate.c; by whom it is called is said there. */
+int luo_gate_session(const struct liveupdate_session *session);
 int luo_gate_file(const struct luo_file *file, bool preserved);
 int luo_gate_freeze(const struct kimage *image);
 

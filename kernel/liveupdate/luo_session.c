@@ -28,6 +28,7 @@
 #include <linux/slab.h>
 #include <linux/stringhash.h>
 
+#include "luo_gate.h"
 #include "luo_internal.h"
 
 static struct luo_sessions luo_outgoing = {
@@ -173,8 +174,8 @@ static int luo_session_insert_outgoing(struct liveupdate_session *session)
  * luo_session_create - make an empty session for the next kernel
  * @name: its name
  *
- * Return: the session; -EEXIST if the name is in use, -ENOMEM, -EINTR, or what
- * kho_block_set_grow() fails with
+ * Return: the session; -EEXIST if the name is in use, -EPROTONOSUPPORT if the kernel
+ * that is loaded would lose it, -ENOMEM, -EINTR, or what kho_block_set_grow() fails with
  */
 struct liveupdate_session *luo_session_create(const char *name)
 {
@@ -188,7 +189,7 @@ struct liveupdate_session *luo_session_create(const char *name)
 	err = luo_enter();
 	if (err)
 		goto err_put;
-	err = luo_session_insert_outgoing(session);
+	err = luo_gate_session(session) ?: luo_session_insert_outgoing(session);
 	luo_leave();
 	if (err)
 		goto err_put;

@@ -269,9 +269,20 @@ static void no_files(struct lu_run *run)
 	LU_EQ(logged(kho), 1);
 	/* No more than that: there is no memfd in it. */
 	LU_EQ(load(renamed("memfd-v2", "memfd-v3")), 0);
-	/* Without it there is nothing to be lost. */
+	/* Without it there is nothing to be lost; so none is made either. */
 	luo_close(session);
 	LU_EQ(load(renamed("luo-v5", "luo-v6")), 0);
+	LU_EQ(luo_try_create(dev, "bare"), -EPROTONOSUPPORT);
+	LU_EQ(logged(luo), 3);
+	LU_EQ(load(renamed("kho-v4", "kho-v5")), 0);
+	LU_EQ(luo_try_create(dev, "bare"), -EPROTONOSUPPORT);
+	LU_EQ(logged(kho), 2);
+	/* The name is free, and there is none that would be in the way of a load. */
+	LU_EQ(load(renamed("memfd-v2", "memfd-v3")), 0);
+	luo_close(luo_create(dev, "bare"));
+	LU_EQ(load(renamed("luo-v5", "luo-v6")), 0);
+	unload();
+	luo_create(dev, "bare");
 	(void)run;
 }
 
@@ -324,8 +335,8 @@ static void unknown(struct lu_run *run)
 	LU_EQ(load(without), 0);
 	LU_EQ(logged("sessions may be lost"), 0);
 	session = luo_create(dev, "s");
-	luo_preserve(session, file, 1);
 	LU_EQ(logged("sessions may be lost: the loaded kernel does not say which formats"), 1);
+	luo_preserve(session, file, 1);
 	luo_preserve(session, luo_ex_new(8), 2);
 	luo_ex("fail freeze any %d", -EIO);
 	LU_EQ(luo_try_jump(), -EIO);
@@ -343,9 +354,9 @@ static void unknown(struct lu_run *run)
 	LU_EQ(load(without), -EPROTONOSUPPORT);
 	luo_close(session);
 	LU_EQ(load(without), 0);
-	session = luo_create(dev, "s");
-	LU_EQ(luo_try_preserve(session, file, 1), -EPROTONOSUPPORT);
+	LU_EQ(luo_try_create(dev, "s"), -EPROTONOSUPPORT);
 	LU_EQ(load(IMAGE), 0);
+	session = luo_create(dev, "s");
 	luo_preserve(session, file, 1);
 
 	/* Who lies is refused in any case. */
@@ -364,6 +375,7 @@ static void unknown(struct lu_run *run)
 	luo_ex_expect("");
 	luo_close(session);
 	LU_EQ(kexec_load(), 0);
+	LU_EQ(luo_try_create(dev, "s"), -EPROTONOSUPPORT);
 	(void)run;
 }
 
@@ -503,6 +515,10 @@ static void at_preserve_too(int dev)
 	LU_EQ(load(IMAGE), 0);
 	luo_preserve(session, memfd, 3);
 	luo_close(session);
+	LU_EQ(lu_kexec_load(IMAGE, cmdline("liveupdate=on", ""), 0), 0);
+	LU_EQ(luo_try_create(dev, "s"), -EPROTONOSUPPORT);
+	LU_EQ(logged("session s cannot go over for the command line of the loaded kernel, "
+		     "liveupdate=on is missing: live update would be off"), 1);
 	snprintf(word, sizeof(word), "memmap=4K$%#llx", phys_of(memfd));
 	said = logged(away);
 	LU_EQ(lu_kexec_load(IMAGE, cmdline(NULL, word), 0), 0);

@@ -458,7 +458,10 @@ static void without_table(const char *line)
 	EXPECT(ST_OK, "judged by the names in it", "load", image, "--initrd", INITRD, "--append",
 	       line);
 	dev = luo_open();
+	LU_EQ(luo_try_create(dev, "bare"), -EPROTONOSUPPORT);
+	lu_write(UNKNOWN, "warn");
 	luo_create(dev, "bare");
+	lu_write(UNKNOWN, "refuse");
 	luo_close(dev);
 	EXPECT(ST_LOST, "the kernel refuses an image without a table of formats while there are",
 	       "run", "--yes");
