@@ -254,6 +254,10 @@ static int make_session(int dev, const char *name)
 		refuse(ST_BUSY,
 		       "there is a session %s for the next kernel already; give another name with --name",
 		       shown(name));
+	else if (session == -EPROTONOSUPPORT)
+		refuse(ST_LOST,
+		       "hold: the kernel that is loaded would lose session %s; load another one, or none with luctl load --unload",
+		       shown(name));
 	else if (session < 0)
 		refuse(ST_FAILED, "session %s cannot be made: %s; see luctl list for what there is",
 		       shown(name), strerror(-session));

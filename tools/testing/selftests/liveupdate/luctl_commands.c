@@ -382,11 +382,11 @@ LU_TEST(refused, "mem=1G flavour=prod own image=prod image=bare " NEEDS_LUCTL LU
 
 /* The kernel's own gates, with an image whose table has another string for memfds. */
 
-static void make_other_image(const char *path)
+static void make_other_image(const char *path, const char *from, const char *to)
 {
 	struct formats_image image = formats_read("/boot/bzImage.prod");
 
-	formats_rename(&image, "memfd-v2", "memfd-v9");
+	formats_rename(&image, from, to);
 	formats_write(&image, path);
 	free(image.data);
 }
@@ -398,7 +398,13 @@ static void gates(struct lu_run *run)
 	pid_t pid;
 
 	(void)run;
-	make_other_image(other);
+	make_other_image(other, "luo-v5", "luo-v9");
+	LU_EQ(lu_kexec_load(other, line, 0), 0);
+	EXPECT(ST_LOST, "the kernel that is loaded would lose session held; load another one",
+	       "hold", "--name", "held", "--memfd", "7:64K", "--", SELF, "child", "env");
+	EXPECT(ST_OK, "no image is loaded any more", "load", "--unload");
+
+	make_other_image(other, "memfd-v2", "memfd-v9");
 	EXPECT(ST_OK, "memfd-v9", "formats", other);
 	/* Nothing is preserved: it can be loaded, but then nothing can be preserved. */
 	EXPECT(ST_OK, "the image does not read the format memfd-v2; do not preserve any of it",
