@@ -8,6 +8,7 @@ Images are made here, and so are the /proc, /sys and /run that luctl looks at (-
 Nothing is loaded, and nothing of this machine is changed. Prints KTAP.
 """
 
+import bz2
 import gzip
 import json
 import lzma
@@ -406,10 +407,12 @@ def test_bad_paths():
 
 
 def packings(data):
+    """As kernels are packed: xz with the filter for x86, zstd with its largest window."""
     yield 'gzip', gzip.compress(data)
-    yield 'xz', lzma.compress(data, check=lzma.CHECK_CRC32)
+    yield 'xz', lzma.compress(data, check=lzma.CHECK_CRC32, filters=[
+        {'id': lzma.FILTER_X86}, {'id': lzma.FILTER_LZMA2, 'dict_size': 32 << 20}])
     yield 'lzma', lzma.compress(data, format=lzma.FORMAT_ALONE)
-    yield 'zstd', subprocess.run(['zstd', '-qc'], input=data, capture_output=True, check=True).stdout
+    yield 'zstd', subprocess.run(['zstd', '-qc', '--long=27'], input=data, capture_output=True, check=True).stdout
 
 
 def unpacks(test):
@@ -461,8 +464,9 @@ def test_names_at_the_seam_of_pieces():
 
 def test_packings_that_cannot_be_opened():
     cases = [(b'\x02\x21\x4c\x18' + bytes(100), 'packed with lz4, which this luctl cannot'),
-             (b'BZh9' + bytes(100), 'packed with bzip2'), (b'nothing', 'does not know'),
-             (b'', 'does not know')]
+             (bz2.compress(vmlinux(*MAINLINE)), 'packed with bzip2, which this luctl cannot'),
+             (b'\x89LZO\0\r\n\x1a\n' + bytes(100), 'packed with lzo, which this luctl cannot'),
+             (b'nothing', 'does not know'), (b'', 'does not know')]
     if LIBC_ALONE:
         cases += [(packed, f'packed with {name}, which this luctl cannot') for name, packed in packings(b'x')]
     for data, text in cases:
