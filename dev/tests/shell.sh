@@ -98,6 +98,9 @@ def comes_to_a_prompt():
 def has_the_tools():
     shell.does("luctl status", "live update: +on")
     shell.does("cat /sys/kernel/liveupdate/number", r"\n0\r")
+    # What was loaded is remembered from one command to the other.
+    shell.does("luctl load /boot/bzImage --initrd /sys/firmware/initrd", "is loaded; luctl run")
+    shell.does("luctl run --dry-run", "everything survives")
 
 
 def updates_by_one_word():

@@ -15,7 +15,7 @@ import initrd
 
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
-for m in devtmpfs:/dev proc:/proc sysfs:/sys debugfs:/sys/kernel/debug tmpfs:/tmp; do
+for m in devtmpfs:/dev proc:/proc sysfs:/sys debugfs:/sys/kernel/debug tmpfs:/tmp tmpfs:/run; do
 	mkdir -p ${m#*:}
 	mount -t ${m%%:*} ${m%%:*} ${m#*:}
 done
