@@ -313,6 +313,10 @@ static void preserve_errors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, luo_file_preserve(set, 100, -1), -EEXIST);
 	KUNIT_EXPECT_EQ(test, luo_file_preserve(set, 1, -1), -ENOMEM);
 	t->fail_alloc = false;
+	set->count = KHO_MAX_BLOCKS * PER_BLOCK;
+	KUNIT_EXPECT_EQ(test, luo_file_preserve(set, 100, -1), -EEXIST);
+	KUNIT_EXPECT_EQ(test, luo_file_preserve(set, 1, -1), -ENOSPC);
+	set->count = PER_BLOCK;
 	KUNIT_EXPECT_EQ(test, luo_file_preserve(set, 1, -1), -EBADF);
 	KUNIT_EXPECT_EQ(test, luo_file_preserve(set, 1, other), -ENOENT);
 	KUNIT_EXPECT_EQ(test, luo_file_preserve(set, 1, t->fds[0]), -EBUSY);
