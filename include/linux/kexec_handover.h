@@ -15,9 +15,9 @@
 
 #include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/pfn.h>
-#include <linux/pgtable.h>
 #include <linux/types.h>
 
 struct folio;
