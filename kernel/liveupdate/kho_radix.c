@@ -77,6 +77,11 @@ static noinline void * __ref kho_radix_alloc_early(void)
 	return memblock_alloc(PAGE_SIZE, PAGE_SIZE);
 }
 
+static noinline void __ref kho_radix_free_early(void *node)
+{
+	memblock_free(node, PAGE_SIZE);
+}
+
 VISIBLE_IF_KUNIT struct kho_radix_node *kho_radix_alloc_node(void)
 {
 	KUNIT_STATIC_STUB_REDIRECT(kho_radix_alloc_node);
@@ -91,7 +96,7 @@ VISIBLE_IF_KUNIT void kho_radix_free_node(struct kho_radix_node *node)
 	KUNIT_STATIC_STUB_REDIRECT(kho_radix_free_node, node);
 
 	if (!slab_is_available())
-		memblock_free(node, PAGE_SIZE);
+		kho_radix_free_early(node);
 	else if (PageReserved(virt_to_page(node)))
 		free_reserved_page(virt_to_page(node));
 	else
