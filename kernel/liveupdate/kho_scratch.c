@@ -212,16 +212,23 @@ static void __init kho_discount_memmap(int nid)
 	kho_count(end - min(size, end), end, nid, -1);
 }
 
+static void __init kho_discount_crashkernel(void)
+{
+	if (!IS_ENABLED(CONFIG_CRASH_RESERVE))
+		return;
+	if (crashk_res.end)
+		kho_count_range(crashk_res.start, crashk_res.end + 1, -1);
+	if (crashk_low_res.end)
+		kho_count_range(crashk_low_res.start, crashk_low_res.end + 1, -1);
+}
+
 static void __init kho_count_used(void)
 {
 	int nid;
 
 	kho_count_range(0, PHYS_ADDR_MAX, 1);
 
-	if (crashk_res.end)
-		kho_count_range(crashk_res.start, crashk_res.end + 1, -1);
-	if (crashk_low_res.end)
-		kho_count_range(crashk_low_res.start, crashk_low_res.end + 1, -1);
+	kho_discount_crashkernel();
 	cma_for_each_area(kho_discount_cma, NULL);
 	for_each_node_state(nid, N_MEMORY)
 		kho_discount_memmap(nid);
