@@ -105,6 +105,21 @@ static void kho_account(struct page *page, unsigned int order, bool add)
 		adjust_managed_page_count(page + i, add ? step : -step);
 }
 
+static struct page *__kho_tag(struct page *page, unsigned int order)
+{
+	pgalloc_tag_add(page, current, 1U << order);
+	return page;
+}
+
+/*
+ * For allocation profiling this is an allocation like any other. It must not be left
+ * without a tag: splitting a large folio passes the tag of its head on to the parts.
+ */
+static void kho_tag(struct page *page, unsigned int order)
+{
+	alloc_hooks(__kho_tag(page, order));
+}
+
 static bool kho_is_folio(struct page *page, unsigned int order)
 {
 	struct page *last = page + (1UL << order) - 1;
@@ -164,7 +179,7 @@ struct folio *kho_restore_folio_near(phys_addr_t phys, struct folio *near)
 		set_page_count(page + i, 0);
 	if (order)
 		prep_compound_page(page, order);
-	clear_page_tag_ref(page);
+	kho_tag(page, order);
 	kho_account(page, order, true);
 	return page_folio(page);
 
@@ -194,6 +209,7 @@ void kho_unrestore_pages(struct page *page, unsigned long nr_pages)
 	unsigned long i;
 
 	for (i = 0; i < nr_pages; i++) {
+		pgalloc_tag_sub(page + i, 1);
 		kho_account(page + i, 0, false);
 		kho_stamp_page(page + i, 0);
 	}
@@ -221,7 +237,7 @@ bool kho_take_pages(struct page *page, unsigned long nr_pages)
 
 		for (i = 0; i < 1UL << order; i++) {
 			set_page_count(head + i, 1);
-			clear_page_tag_ref(head + i);
+			kho_tag(head + i, 0);
 		}
 		kho_account(head, order, true);
 		done += 1UL << order;
@@ -238,7 +254,7 @@ bool kho_take_page(phys_addr_t phys, struct page *near)
 	if (!page || kho_stamp_order(private) || !kho_claim(page, private))
 		return false;
 	set_page_count(page, 1);
-	clear_page_tag_ref(page);
+	kho_tag(page, 0);
 	kho_account(page, 0, true);
 	return true;
 }
