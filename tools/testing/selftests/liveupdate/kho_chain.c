@@ -146,9 +146,14 @@ LU_TEST(hugetlb_cma, "mem=6G cpus=2 flavour=prod append=kho=on append=hugetlb_cm
 	gigantic_cma, gigantic_cma, gigantic_cma);
 
 /* All struct pages are set up in one go, early_page_ext says so. */
-static void not_deferred(struct lu_run *run)
+static void check_not_deferred(void)
 {
 	LU_CHECK(!lu_dmesg_has(DEFERRED), "struct pages were set up later");
+}
+
+static void not_deferred(struct lu_run *run)
+{
+	check_not_deferred();
 	update(run);
 }
 
@@ -268,9 +273,16 @@ static void nothing_lost(struct lu_run *run)
 LU_TEST(nothing_lost_in_ten, "mem=1G flavour=prod append=kho=on append=nokaslr timeout=120",
 	nothing_lost, nothing_lost, nothing_lost, nothing_lost, nothing_lost, nothing_lost,
 	nothing_lost, nothing_lost, nothing_lost, nothing_lost, nothing_lost);
+
+static void nothing_lost_early(struct lu_run *run)
+{
+	check_not_deferred();
+	nothing_lost(run);
+}
+
 /* What is free is not mapped: whoever looks there, kmemleak in scratch, is found out. */
 LU_TEST(nothing_lost, "mem=1G flavour=debug append=kho=on append=nokaslr "
-	"append=debug_pagealloc=on",
-	nothing_lost, nothing_lost, nothing_lost, nothing_lost);
+	"append=debug_pagealloc=on append=early_page_ext",
+	nothing_lost_early, nothing_lost_early, nothing_lost_early, nothing_lost_early);
 
 LU_MAIN
