@@ -25,10 +25,11 @@
 	"qemu=-trace qemu=pci_update_mappings_del qemu=-trace qemu=serial_write "	\
 	"qemu=-trace qemu=handle_qmp_command qemu=-trace qemu=qdev_reset "		\
 	"qemu=-trace qemu=resettable_reset "
-/* And whose slots its hands are in: those of PCIe itself, not of ACPI. */
+/* And whose slots its hands are in: those of ACPI, or those of PCIe itself. */
+#define PCI_ACPI_QTEST	"qemu=-qtest qemu=unix:qtest,server=on,wait=off "
 #define PCI_NATIVE_HOTPLUG						\
 	"qemu=-global qemu=ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off "
-#define PCI_QTEST	PCI_NATIVE_HOTPLUG "qemu=-qtest qemu=unix:qtest,server=on,wait=off "
+#define PCI_QTEST	PCI_NATIVE_HOTPLUG PCI_ACPI_QTEST
 
 /* What the debug kernel would take long for, and not see more. */
 #define PCI_PROD	"flavour=prod "

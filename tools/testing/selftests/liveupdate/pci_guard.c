@@ -259,6 +259,36 @@ static void pulled(struct lu_run *run)
 
 LU_TEST(pull, PCI_PROD MACHINE NATIVE PCI_QTEST, before, pulled);
 
+/* And one is added on the same bus, which firmware tells us to look at as a whole. */
+
+static bool has_neighbour(void)
+{
+	struct pci_set neighbours;
+
+	pci_find(&neighbours, 0x1b36, 0x0005);
+	return neighbours.nr && pci_bar(neighbours.bdf[0], 0);
+}
+
+static void check_bus(struct lu_run *run)
+{
+	(void)run;
+	arrive();
+	lu_host("at GUARD-CHECK eject 3 and hmp device_add pci-testdev,bus=bridge,addr=4.0");
+	lu_write("/dev/kmsg", "<1>GUARD-CHECK\n");
+	/* It has its BARs when those before it on the bus were looked at. */
+	LU_CHECK(comes_true(has_neighbour, 10), "the neighbour waits for a removal");
+	lu_host("waited");
+	LU_CHECK(pci_there(edus.bdf[0]), "removal did not wait");
+	luo_finish(session);
+	close(edu);
+	lu_host("hmp device_add pci-testdev,bus=bridge,addr=5.0");
+	LU_CHECK(comes_true(is_gone, 10), "it stays for ever");
+}
+
+LU_TEST(device_check, PCI_PROD "mem=1G " LUO_ON PCI_TRACE PCI_ACPI_QTEST
+	"device=pci-bridge,id=bridge,chassis_nr=9,addr=6.0 device=edu,bus=bridge,addr=3.0",
+	before, check_bus);
+
 /*
  * All may sleep who can. A port sleeps when nothing below it is awake, and a function without
  * a driver is not: the twin's port sleeps, that of the device does not, in either kernel. It

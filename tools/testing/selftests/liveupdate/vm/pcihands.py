@@ -17,6 +17,7 @@ Actions:
 
     hmp COMMAND                     QEMU's monitor
     pull BDF                        what is in the slot of this port is gone
+    eject NUMBER                    what is in this slot of the first bus of ACPI's is gone
     power BDF                       the slot has power again, after something was plugged
     poke KIND NUMBER FIELD VALUE    a field of a record that is being handed over, or FIELD+N,
                                     a byte of it
@@ -38,6 +39,8 @@ HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)),
 SCAN = "PCI host bridge to bus"
 POWER_OFF = 0x0700      # power controller off, power indicator off
 SLOT_EVENTS = 0x011f
+ACPI_EJECT = 0x0cc8     # of the bus whose number is in ACPI_BUS
+ACPI_BUS = 0x0cd0
 
 KINDS = ("head", "device", "bridge", "chunk")
 
@@ -261,6 +264,11 @@ class Hands:
         self.qtest().set_config(bdf, slot, 2, control & ~POWER_OFF | 0x0100)
         self.qtest().set_config(bdf, slot, 2, control | POWER_OFF)
         self.qtest().set_config(bdf, slot, 2, control)
+        return ""
+
+    def do_eject(self, number):
+        self.qtest().command(f"outl {ACPI_BUS:#x} 0")
+        self.qtest().command(f"outl {ACPI_EJECT:#x} {1 << int(number):#x}")
         return ""
 
     def do_power(self, bdf):
