@@ -170,20 +170,20 @@ lint_arm64() {
 }
 
 # KHO compiles without what the hosts' configuration happens to have: deferred struct pages,
-# NUMA, crash kernels, debugfs.
+# NUMA, crash kernels, debugfs, hugetlbfs beside transparent huge pages; and with what it has not.
 lint_options() {
 	local out=$LU_OUT/options log=$LU_LOGS/options.log fragment=$LU_OUT/options/.lu-fragment
 
 	mkdir -p "$out"
 	{
 		grep -vhE 'DEBUGFS|EXERCISE|TEST|LIVEUPDATE|MODULES|PCI' "$LU_TESTS"/config "$LU_TESTS"/config.x86_64
-		echo CONFIG_SMP=y
+		printf 'CONFIG_%s=y\n' SMP TRANSPARENT_HUGEPAGE MEM_ALLOC_PROFILING
 	} > "$fragment"
 	(
 		kernel_make "$out" -s KCONFIG_ALLCONFIG="$fragment" allnoconfig
-		if grep -E '^CONFIG_(DEFERRED_STRUCT_PAGE_INIT|NUMA|CRASH_DUMP|KEXEC_HANDOVER_.*)=y' "$out/.config" ||
-			! grep -x CONFIG_KEXEC_HANDOVER=y "$out/.config"; then
-			echo "lint_options: an option that was to be off is on, or KHO was dropped"
+		if grep -E '^CONFIG_(DEFERRED_STRUCT_PAGE_INIT|NUMA|CRASH_DUMP|HUGETLBFS|KEXEC_HANDOVER_.*)=y' "$out/.config" ||
+			[ "$(grep -cxE 'CONFIG_(KEXEC_HANDOVER|TRANSPARENT_HUGEPAGE|MEM_ALLOC_PROFILING)=y' "$out/.config")" -ne 3 ]; then
+			echo "lint_options: an option that was to be off is on, or one that was to be on is not"
 			exit 1
 		fi
 		# shellcheck disable=SC2046 # a list of words is meant
