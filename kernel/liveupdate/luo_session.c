@@ -174,8 +174,8 @@ static int luo_session_insert_outgoing(struct liveupdate_session *session)
  * luo_session_create - make an empty session for the next kernel
  * @name: its name
  *
- * Return: the session; -EEXIST if the name is in use, -EPROTONOSUPPORT if the kernel
- * that is loaded would lose it, -ENOMEM, -EINTR, or what kho_block_set_grow() fails with
+ * Return: the session; -EPROTONOSUPPORT if the kernel that is loaded would lose it,
+ * -EEXIST if the name is in use, -ENOMEM, -EINTR, or what kho_block_set_grow() fails with
  */
 struct liveupdate_session *luo_session_create(const char *name)
 {

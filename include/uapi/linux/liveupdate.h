@@ -83,11 +83,10 @@ enum {
  * in the session is unpreserved, and the session and its name are gone.
  *
  * Return: 0, or -1 with errno EMFILE (no descriptor left), EINVAL (the name is
- * empty or not terminated), EEXIST (there is a session of that name that is going
- * to the next kernel), EPROTONOSUPPORT (a kernel is loaded by kexec that takes over no
- * sessions, or would lose them by its command line: the log says what that lacks, or the
- * parameter; load another one, or none, and try again), ENOSPC (too many sessions),
- * ENOMEM, ENFILE.
+ * empty or not terminated), EPROTONOSUPPORT (a kernel is loaded by kexec that takes over
+ * no sessions, or would lose them by its command line: the log says what that lacks, or
+ * the parameter; load another one, or none, and try again), EEXIST (there is a session of
+ * that name that is going to the next kernel), ENOSPC (too many sessions), ENOMEM, ENFILE.
  */
 struct liveupdate_ioctl_create_session {
 	__u32 size;
