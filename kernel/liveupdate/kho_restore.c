@@ -209,8 +209,8 @@ void kho_unrestore_pages(struct page *page, unsigned long nr_pages)
 	unsigned long i;
 
 	for (i = 0; i < nr_pages; i++) {
-		pgalloc_tag_sub(page + i, 1);
 		kho_account(page + i, 0, false);
+		pgalloc_tag_sub(page + i, 1);
 		kho_stamp_page(page + i, 0);
 	}
 }
